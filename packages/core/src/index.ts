@@ -1,0 +1,41 @@
+/**
+ * The contract and everything that belongs to no particular protocol: services and layers, packets and their memory,
+ * stacks, the lifts and built-in layers. In-memory ends and the simulated network are in `@millrace/core/testing`.
+ *
+ * @packageDocumentation
+ */
+export * from './contract/index.ts'
+export * from './ip/address.ts'
+export { parseIp } from './ip/parse-ip.ts'
+export { SocketAddress } from './ip/socket-address.ts'
+export { fork } from './layers/fork.ts'
+export { type FilterOptions, filter, type LiftOptions, liftBatch, map, tap } from './layers/lift.ts'
+export { describePacket, type LogOptions, log } from './layers/log.ts'
+export { destinationIn, sourceIn } from './layers/match.ts'
+export { Batch, type DropCounter } from './packet/batch.ts'
+export { Burst } from './packet/burst.ts'
+export { asDatagram, asIpPacket, asPeerPacket } from './packet/kind.ts'
+export type { Datagram, Direction, IpPacket, Packet, PacketKind, Peer, PeerPacket } from './packet/packet.ts'
+export { HEADROOM, MAXIMUM_PACKET, PacketPool, type PoolOptions, TAILROOM } from './packet/pool.ts'
+export { PooledPacket } from './packet/pooled-packet.ts'
+export { type Clock, systemClock, type Timer } from './runtime/clock.ts'
+export { Deadlines } from './runtime/deadlines.ts'
+export { ConfigurationError, EnvironmentError } from './runtime/errors.ts'
+export { type Logger, silentLogger } from './runtime/logger.ts'
+export { type Random, systemRandom } from './runtime/random.ts'
+export {
+  type Binding,
+  bind,
+  CLOCK,
+  LOGGER,
+  makeFallback,
+  RANDOM,
+  type Runtime,
+  runtimeWith,
+  type Token,
+  token,
+} from './runtime/runtime.ts'
+export { Branch, Chain, layers } from './stack/chain.ts'
+export type { EdgeStatistics } from './stack/edge.ts'
+export type { DropStatistics, RunningStack, StackEvent } from './stack/running-stack.ts'
+export { Gateway, Stack, type StackOptions, type StartOptions, stack } from './stack/stack.ts'

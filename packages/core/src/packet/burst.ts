@@ -1,0 +1,46 @@
+import type { Service } from '../contract/contract.ts'
+import { Batch } from './batch.ts'
+import type { Packet } from './packet.ts'
+import type { PacketPool } from './pool.ts'
+import type { PooledPacket } from './pooled-packet.ts'
+
+/**
+ * For whoever brings packets into a stack: acquires them from the pool, serves them as one batch, and gives every one
+ * of them back afterwards, whatever the layers did to the batch.
+ */
+export class Burst<P extends Packet> {
+  readonly #pool: PacketPool
+  readonly #owned: PooledPacket[] = []
+  readonly #batch = new Batch<P>()
+
+  constructor(pool: PacketPool) {
+    this.#pool = pool
+  }
+
+  get length(): number {
+    return this.#owned.length
+  }
+
+  /** An empty packet with room for `size` bytes, to be filled and `push`ed or released; undefined when the pool is empty. */
+  acquire(size: number): PooledPacket | undefined {
+    return this.#pool.acquire(size)
+  }
+
+  /** Adds a packet; this burst owns it from now on. */
+  push(packet: P): void {
+    this.#owned.push(packet as Packet as PooledPacket)
+    this.#batch.push(packet)
+  }
+
+  /** Serves what was pushed and releases it. Not reentrant: a service that sends back at once needs a burst of its own. */
+  serve(service: Service<P>): void {
+    if (this.#owned.length === 0) return
+    try {
+      service.serve(this.#batch)
+    } finally {
+      this.#batch.clear()
+      for (const packet of this.#owned) packet.release()
+      this.#owned.length = 0
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { Context } from '../contract/lifecycle.ts'
+import { ConfigurationError } from '../runtime/errors.ts'
+import { CLOCK, LOGGER, RANDOM, type Runtime, type Token } from '../runtime/runtime.ts'
+
+/** Makes the contexts of one chain: what its lines provide to each other, and the drops they count outside of batches. */
+export class Scope {
+  readonly drops: Map<string, Map<string, number>> = new Map()
+  readonly #provided = new Map<symbol, unknown>()
+  readonly #outer: Context
+
+  constructor(outer: Context) {
+    this.#outer = outer
+  }
+
+  contextFor(name: string): Context {
+    const outer = this.#outer
+    return {
+      name,
+      runtime: outer.runtime,
+      clock: outer.clock,
+      random: outer.random,
+      logger: outer.logger,
+      pool: outer.pool,
+      signal: outer.signal,
+      drop: (reason, packets = 1) => this.#count(name, reason, packets),
+      provide: (token, value) => void this.#provided.set(token.key, value),
+      require: <T>(token: Token<T>, hint: string) =>
+        this.#provided.has(token.key) ? (this.#provided.get(token.key) as T) : outer.require(token, hint),
+    }
+  }
+
+  #count(name: string, reason: string, packets: number): void {
+    const reasons = this.drops.get(name) ?? new Map<string, number>()
+    this.drops.set(name, reasons)
+    reasons.set(reason, (reasons.get(reason) ?? 0) + packets)
+  }
+}
+
+/** The outermost context: everything from the runtime, nothing provided. */
+export function rootContext(runtime: Runtime, pool: Context['pool'], signal: AbortSignal): Context {
+  return {
+    name: 'stack',
+    runtime,
+    clock: runtime.get(CLOCK),
+    random: runtime.get(RANDOM),
+    logger: runtime.get(LOGGER),
+    pool,
+    signal,
+    drop() {},
+    provide() {},
+    require: (token, hint) => {
+      throw new ConfigurationError(`nothing in this stack provides ${token.key.description}: ${hint}`)
+    },
+  }
+}

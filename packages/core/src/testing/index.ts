@@ -1,0 +1,17 @@
+/**
+ * Ends in memory, a network to simulate, and a clock to turn: what tests, examples and simulations stand on. Shipped,
+ * and put through the same conformance suite as the real ends.
+ *
+ * @packageDocumentation
+ */
+export { type ConformanceCase, type EndpointSubject, endpointConformance } from './conformance.ts'
+export { MemoryHost, type MemoryHostOptions } from './memory-host.ts'
+export { SeededRandom } from './seeded-random.ts'
+export {
+  type NetworkConditions,
+  type SeenDatagram,
+  SimulatedNetwork,
+  type SimulatedNetworkOptions,
+  SimulatedUdp,
+} from './simulated-network.ts'
+export { VirtualClock } from './virtual-clock.ts'

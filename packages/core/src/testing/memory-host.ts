@@ -1,0 +1,70 @@
+import type { Context, Endpoint, Service } from '../contract/index.ts'
+import { parseIp } from '../ip/parse-ip.ts'
+import { Burst } from '../packet/burst.ts'
+import { asIpPacket } from '../packet/kind.ts'
+import type { IpPacket } from '../packet/packet.ts'
+
+export interface MemoryHostOptions {
+  readonly name?: string
+  /** Called with a copy of each packet that reaches the host. */
+  readonly receive?: (bytes: Uint8Array) => void
+}
+
+/** A host end in memory: what a TUN is to the kernel, this is to your test or program. */
+export class MemoryHost implements Endpoint<IpPacket> {
+  readonly name: string
+  readonly #receive: (bytes: Uint8Array) => void
+  #stack: Service<IpPacket> | undefined
+  #context: Context | undefined
+
+  constructor({ name = 'memory-host', receive = () => {} }: MemoryHostOptions = {}) {
+    this.name = name
+    this.#receive = receive
+  }
+
+  connect(stack: Service<IpPacket>): Service<IpPacket> {
+    this.#stack = stack
+    return {
+      serve: (batch) => {
+        for (let i = 0; i < batch.length; i++) {
+          const packet = batch.at(i)
+          if (this.#context === undefined) batch.drop(packet, 'not-open')
+          else this.#receive(packet.bytes().slice())
+        }
+      },
+    }
+  }
+
+  start(context: Context): void {
+    this.#context = context
+  }
+
+  stop(): void {
+    this.#context = undefined
+  }
+
+  /** Sends packets down the stack, as one batch, as if the host had sent them. The bytes are copied. */
+  send(...packets: readonly Uint8Array[]): void {
+    const context = this.#context
+    if (context === undefined || this.#stack === undefined) return
+    const burst = new Burst<IpPacket>(context.pool)
+    for (const bytes of packets) {
+      const packet = burst.acquire(bytes.length)
+      if (packet === undefined) {
+        context.drop('pool-empty')
+        continue
+      }
+      packet.memory.set(bytes, packet.offset)
+      packet.length = bytes.length
+      packet.direction = 'down'
+      packet.arrival = context.clock.now()
+      const reason = parseIp(packet)
+      if (reason === undefined) burst.push(asIpPacket(packet))
+      else {
+        context.drop(reason)
+        packet.release()
+      }
+    }
+    burst.serve(this.#stack)
+  }
+}
