@@ -6,18 +6,31 @@
  */
 export * from './contract/index.ts'
 export * from './ip/address.ts'
+export {
+  checksum,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+  updateChecksum16,
+  updateChecksum32,
+} from './ip/checksum.ts'
+export { type IcmpAnswerStatistics, IcmpAnswers, type IcmpAnswersOptions } from './ip/icmp-answers.ts'
+export { ICMP_ERROR_MAXIMUM, type IcmpErrorKind, mayAnswerWithIcmpError, writeIcmpError } from './ip/icmp-error.ts'
 export { parseIp } from './ip/parse-ip.ts'
 export { SocketAddress } from './ip/socket-address.ts'
+export { TokenBucket, type TokenBucketOptions } from './ip/token-bucket.ts'
 export { fork } from './layers/fork.ts'
 export { type FilterOptions, filter, type LiftOptions, liftBatch, map, tap } from './layers/lift.ts'
 export { describePacket, type LogOptions, log } from './layers/log.ts'
 export { destinationIn, sourceIn } from './layers/match.ts'
+export { type RejectLayer, type RejectOptions, reject } from './layers/reject.ts'
 export { Batch, type DropCounter } from './packet/batch.ts'
 export { Burst } from './packet/burst.ts'
 export { asDatagram, asIpPacket, asPeerPacket } from './packet/kind.ts'
 export type { Datagram, Direction, IpPacket, Packet, PacketKind, Peer, PeerPacket } from './packet/packet.ts'
 export { HEADROOM, MAXIMUM_PACKET, PacketPool, type PoolOptions, TAILROOM } from './packet/pool.ts'
 export { PooledPacket } from './packet/pooled-packet.ts'
+export { Spare } from './packet/spare.ts'
 export { type Clock, systemClock, type Timer } from './runtime/clock.ts'
 export { Deadlines } from './runtime/deadlines.ts'
 export { ConfigurationError, EnvironmentError } from './runtime/errors.ts'

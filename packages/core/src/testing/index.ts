@@ -5,7 +5,28 @@
  * @packageDocumentation
  */
 export { type ConformanceCase, type EndpointSubject, endpointConformance } from './conformance.ts'
+export { type DecodedPacket, decodePacket, decodeQuoted, summarize } from './decode-packet.ts'
+export { LayerRig, type LayerRigOptions, type RigOutput } from './layer-rig.ts'
 export { MemoryHost, type MemoryHostOptions } from './memory-host.ts'
+export {
+  type EchoFields,
+  type IcmpErrorFields,
+  type Ipv4Fields,
+  type Ipv6Fields,
+  icmpEcho,
+  icmpError,
+  ipv4,
+  ipv6,
+  type PacketFacts,
+  payload,
+  pooledPacket,
+  slowChecksum,
+  type TcpFields,
+  type Transport,
+  tcpSegment,
+  type UdpFields,
+  udpSegment,
+} from './packets.ts'
 export { SeededRandom } from './seeded-random.ts'
 export {
   type NetworkConditions,

@@ -1,0 +1,50 @@
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
+import { x25519 } from '@noble/curves/ed25519.js'
+import type { AeadKey, CryptoProvider } from './crypto.ts'
+import { writeNonce } from './nonce.ts'
+
+/** The reference: pure JavaScript, there wherever JavaScript is. */
+export const nobleCrypto: CryptoProvider = {
+  name: 'noble',
+  sharedSecret(privateKey, publicKey) {
+    try {
+      return x25519.getSharedSecret(privateKey, publicKey)
+    } catch {
+      // noble refuses points of low order by throwing.
+      return undefined
+    }
+  },
+  publicKey: (privateKey) => x25519.getPublicKey(privateKey),
+  aead: (key) => new NobleKey(key),
+}
+
+class NobleKey implements AeadKey {
+  readonly #key: Uint8Array
+  readonly #nonce = new Uint8Array(12)
+
+  constructor(key: Uint8Array) {
+    this.#key = key.slice()
+  }
+
+  seal(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): void {
+    writeNonce(this.#nonce, counterHigh, counterLow)
+    const plaintext = memory.subarray(offset, offset + length)
+    chacha20poly1305(this.#key, this.#nonce).encrypt(plaintext, memory.subarray(offset, offset + length + 16))
+  }
+
+  open(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): boolean {
+    if (length < 16) return false
+    writeNonce(this.#nonce, counterHigh, counterLow)
+    const ciphertext = memory.subarray(offset, offset + length)
+    try {
+      chacha20poly1305(this.#key, this.#nonce).decrypt(ciphertext, memory.subarray(offset, offset + length - 16))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  wipe(): void {
+    this.#key.fill(0)
+  }
+}

@@ -1,0 +1,71 @@
+import type { AeadKey, CryptoProvider } from '../crypto/crypto.ts'
+import {
+  REJECT_AFTER_MESSAGES_HIGH,
+  REJECT_AFTER_MESSAGES_LOW,
+  REJECT_AFTER_TIME,
+  REKEY_AFTER_MESSAGES_HIGH,
+  REKEY_AFTER_TIME,
+} from '../proto/constants.ts'
+import type { TransportKeys } from '../proto/handshake.ts'
+import { ReplayWindow } from '../proto/replay-window.ts'
+
+/** One session: the keys of both ways, the counter we send with, the window of what we received. */
+export class Keypair {
+  readonly localIndex: number
+  readonly remoteIndex: number
+  readonly isInitiator: boolean
+  /** Clock.now of its making, milliseconds. */
+  readonly createdAt: number
+  readonly sendKey: AeadKey
+  readonly receiveKey: AeadKey
+  readonly replay: ReplayWindow = new ReplayWindow()
+  /** The next counter to send with, as two unsigned halves: it is exact over all 64 bits. */
+  sendCounterHigh = 0
+  sendCounterLow = 0
+
+  constructor(
+    crypto: CryptoProvider,
+    { send, receive }: TransportKeys,
+    localIndex: number,
+    remoteIndex: number,
+    isInitiator: boolean,
+    now: number,
+  ) {
+    this.localIndex = localIndex
+    this.remoteIndex = remoteIndex
+    this.isInitiator = isInitiator
+    this.createdAt = now
+    this.sendKey = crypto.aead(send)
+    this.receiveKey = crypto.aead(receive)
+    send.fill(0)
+    receive.fill(0)
+  }
+
+  canSend(now: number): boolean {
+    return !this.isTooOld(now) && !this.isSpent()
+  }
+
+  isTooOld(now: number): boolean {
+    return now - this.createdAt >= REJECT_AFTER_TIME
+  }
+
+  /** Whether the side that began this session should begin the next, now that it has sent (paper §6.2). */
+  wantsRekeyAfterSending(now: number): boolean {
+    if (this.sendCounterHigh >= REKEY_AFTER_MESSAGES_HIGH) return true
+    return this.isInitiator && now - this.createdAt > REKEY_AFTER_TIME
+  }
+
+  advanceSendCounter(): void {
+    this.sendCounterLow = (this.sendCounterLow + 1) >>> 0
+    if (this.sendCounterLow === 0) this.sendCounterHigh = (this.sendCounterHigh + 1) >>> 0
+  }
+
+  wipe(): void {
+    this.sendKey.wipe()
+    this.receiveKey.wipe()
+  }
+
+  isSpent(): boolean {
+    return this.sendCounterHigh === REJECT_AFTER_MESSAGES_HIGH && this.sendCounterLow >= REJECT_AFTER_MESSAGES_LOW
+  }
+}

@@ -1,0 +1,51 @@
+import type { Peer, PeerPacket, SocketAddress } from '@millrace/core'
+import type { InitiatorState } from '../proto/handshake.ts'
+import { MacStamper } from '../proto/macs.ts'
+import type { Keypair } from './keypair.ts'
+import { Keypairs } from './keypairs.ts'
+import { PeerTimers } from './peer-timers.ts'
+
+/** A handshake that we began and that waits for its response. */
+export interface PendingHandshake {
+  readonly localIndex: number
+  readonly state: InitiatorState
+}
+
+/** Everything the device knows of one peer. Only the device changes it. */
+export class PeerState implements Peer {
+  readonly publicKey: Uint8Array
+  /** Base64. */
+  readonly id: string
+  name: string
+  presharedKey: Uint8Array = new Uint8Array(32)
+  endpoint: SocketAddress | undefined
+  /** Secret of the two static keys; undefined if it would be zero, and then no handshake with this peer is possible. */
+  staticShared: Uint8Array | undefined
+  /** Latest TAI64N label taken from this peer. It outlives sessions. */
+  latestTimestamp: Uint8Array = new Uint8Array(12)
+  /** Clock.now when the last initiation was taken from it, and when we last sent a handshake message to it. */
+  lastInitiationAt: number = Number.NEGATIVE_INFINITY
+  lastSentHandshakeAt: number = Number.NEGATIVE_INFINITY
+  /** Unix time of the last completed handshake, milliseconds; 0 for never. */
+  latestHandshake = 0
+  receivedBytes = 0
+  sentBytes = 0
+  handshake: PendingHandshake | undefined
+  readonly keypairs: Keypairs
+  readonly macs: MacStamper
+  readonly timers: PeerTimers = new PeerTimers()
+  /** Packets that wait for a session; held by this queue. */
+  readonly staged: PeerPacket[] = []
+  sentLastMinuteHandshake = false
+  /** Whether a confirmed session stands: what the events tell. */
+  isUp = false
+  removed = false
+
+  constructor(publicKey: Uint8Array, id: string, name: string, discardKeypair: (keypair: Keypair) => void) {
+    this.publicKey = publicKey
+    this.id = id
+    this.name = name
+    this.macs = new MacStamper(publicKey)
+    this.keypairs = new Keypairs(discardKeypair)
+  }
+}

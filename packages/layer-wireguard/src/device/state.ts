@@ -1,0 +1,73 @@
+import {
+  type Datagram,
+  Deadlines as DeadlineQueue,
+  type Deadlines,
+  type PooledPacket,
+  type Random,
+  type SocketAddress,
+} from '@millrace/core'
+import type { CryptoProvider } from '../crypto/crypto.ts'
+import { CONSTRUCTION, IDENTIFIER } from '../proto/constants.ts'
+import type { KeyPair } from '../proto/handshake.ts'
+import { MacVerifier } from '../proto/macs.ts'
+import { SymmetricState } from '../proto/noise.ts'
+import type { WireguardEvent } from './events.ts'
+import { IndexTable } from './index-table.ts'
+import type { PeerState } from './peer.ts'
+
+/** Where the state machine puts what it makes. It opens no socket and keeps no packet that it was only shown. */
+export interface DeviceOutput {
+  /** A handshake message for the wire. */
+  transmitMessage(message: Uint8Array, remote: SocketAddress): void
+  /** An empty packet that the device will hand back by `transmitPacket`; undefined when the pool is empty. */
+  acquire(size: number): PooledPacket | undefined
+  /** A sealed packet that is the device's own: a keepalive, or one that was staged. Takes it over. */
+  transmitPacket(packet: Datagram): void
+  drop(reason: string, packets: number): void
+  event(event: WireguardEvent): void
+}
+
+/** What all parts of the state machine share. `now` and `wall` are set from outside before each step. */
+export class DeviceState {
+  readonly output: DeviceOutput
+  random: Random
+  crypto: CryptoProvider
+  readonly local: KeyPair
+  readonly verifier: MacVerifier
+  readonly initial: SymmetricState = SymmetricState.initialize(CONSTRUCTION, Buffer.from(IDENTIFIER))
+  readonly indices: IndexTable = new IndexTable()
+  readonly deadlines: Deadlines<PeerState> = new DeadlineQueue()
+  /** Packets staged for all peers together. */
+  stagedPackets = 0
+  /** Clock.now and Clock.wall, milliseconds. */
+  now = 0
+  wall = 0
+
+  constructor(output: DeviceOutput, random: Random, crypto: CryptoProvider, local: KeyPair) {
+    this.output = output
+    this.random = random
+    this.crypto = crypto
+    this.local = local
+    this.verifier = new MacVerifier(local.publicKey)
+  }
+
+  /** Sees to it that the peer is looked at when the earliest of its deadlines is due. */
+  schedule(peer: PeerState): void {
+    const earliest = peer.timers.earliest()
+    if (earliest >= peer.timers.scheduledAt) return
+    peer.timers.scheduledAt = earliest
+    this.deadlines.add(earliest, peer)
+  }
+
+  /** The source of an authenticated packet is where the peer is now (paper §2.1). */
+  setEndpoint(peer: PeerState, remote: SocketAddress): void {
+    const from = peer.endpoint
+    if (from?.equals(remote)) return
+    peer.endpoint = remote
+    if (from !== undefined) this.output.event({ type: 'roamed', peer: describe(peer), from, to: remote })
+  }
+}
+
+export function describe(peer: PeerState): { readonly name: string; readonly publicKey: string } {
+  return { name: peer.name, publicKey: peer.id }
+}

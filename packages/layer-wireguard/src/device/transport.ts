@@ -1,0 +1,189 @@
+import { asDatagram, asPeerPacket, type Datagram, type PeerPacket } from '@millrace/core'
+import { TAG_LENGTH } from '../crypto/crypto.ts'
+import {
+  KEEPALIVE_TIMEOUT,
+  MAX_STAGED_PACKETS,
+  PADDING_MULTIPLE,
+  REJECT_AFTER_TIME,
+  REKEY_TIMEOUT,
+} from '../proto/constants.ts'
+import { KEEPALIVE_LENGTH, MESSAGE_TRANSPORT, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
+import type { Keypair } from './keypair.ts'
+import type { PeerState } from './peer.ts'
+import type { DeviceState } from './state.ts'
+import type { Timers } from './timers.ts'
+import { CONSUMED, PASS, type Verdict } from './verdict.ts'
+
+/** Packets staged for all peers of a device, at most: waiting peers must not use up the packet memory. */
+const MAX_STAGED_IN_ALL = 1024
+
+/** Transport messages (paper §5.4.6), both ways, in place. */
+export class Transport {
+  readonly #state: DeviceState
+  readonly #timers: Timers
+  readonly #mtu: number
+  readonly #initiate: (peer: PeerState) => void
+  readonly #copy: (packet: PeerPacket) => PeerPacket | undefined
+
+  constructor(
+    state: DeviceState,
+    timers: Timers,
+    mtu: number,
+    initiate: (peer: PeerState) => void,
+    copy: (packet: PeerPacket) => PeerPacket | undefined,
+  ) {
+    this.#state = state
+    this.#timers = timers
+    this.#mtu = mtu
+    this.#initiate = initiate
+    this.#copy = copy
+  }
+
+  /** Seals a packet for the wire, in place; or keeps a copy until there is a session. */
+  send(packet: PeerPacket, peer: PeerState): Verdict {
+    if (peer.endpoint === undefined) return 'no-endpoint'
+    if (packet.segmentSize !== 0) return 'super-packet-unsupported'
+    const { current } = peer.keypairs
+    if (peer.staged.length === 0 && current?.canSend(this.#state.now)) {
+      if (!hasRoom(packet)) return 'no-headroom'
+      this.#seal(packet, peer, current)
+      return PASS
+    }
+    const reason = this.#stage(packet, peer)
+    this.flushStaged(peer)
+    return reason ?? CONSUMED
+  }
+
+  /** An empty message, unless others wait that do its work. */
+  sendKeepalive(peer: PeerState): void {
+    if (peer.staged.length === 0) {
+      const packet = this.#state.output.acquire(0)
+      if (packet === undefined) {
+        this.#state.output.drop('pool-empty', 1)
+        return
+      }
+      peer.staged.push(asPeerPacket(packet))
+      this.#state.stagedPackets++
+    }
+    this.flushStaged(peer)
+  }
+
+  /** Sends what is staged if there is a session, and asks for one if not. */
+  flushStaged(peer: PeerState): void {
+    if (peer.staged.length === 0) return
+    const { current } = peer.keypairs
+    if (!current?.canSend(this.#state.now)) {
+      this.#initiate(peer)
+      return
+    }
+    const staged = peer.staged.splice(0)
+    this.#state.stagedPackets -= staged.length
+    for (const packet of staged) {
+      if (peer.endpoint === undefined || current.isSpent()) {
+        this.#state.output.drop('no-endpoint', 1)
+        packet.release()
+        continue
+      }
+      this.#state.output.transmitPacket(this.#seal(packet, peer, current))
+    }
+  }
+
+  dropStaged(peer: PeerState, reason: string): void {
+    const staged = peer.staged.splice(0)
+    this.#state.stagedPackets -= staged.length
+    if (staged.length > 0) this.#state.output.drop(reason, staged.length)
+    for (const packet of staged) packet.release()
+  }
+
+  /** Opens a message in place. `PASS` means that `packet` is now what the peer sent. */
+  receive(packet: Datagram): Verdict {
+    const { now, indices } = this.#state
+    if (packet.length < KEEPALIVE_LENGTH) return 'bad-length'
+    const { view, offset, memory } = packet
+    const entry = indices.get(view.getUint32(offset + 4, true))
+    const keypair = entry?.keypair
+    if (entry === undefined || keypair === undefined) return 'unknown-index'
+    if (keypair.isTooOld(now)) return 'session-expired'
+    const low = view.getUint32(offset + 8, true)
+    const high = view.getUint32(offset + 12, true)
+    const sealed = packet.length - TRANSPORT_HEADER_LENGTH
+    if (!keypair.receiveKey.open(high, low, memory, offset + TRANSPORT_HEADER_LENGTH, sealed)) return 'not-authentic'
+    // Only what has authenticated may move the window (RFC 6479; kernel receive.c).
+    if (!keypair.replay.accept(high, low)) return 'replayed'
+
+    const { peer } = entry
+    peer.receivedBytes += packet.length
+    this.#state.setEndpoint(peer, packet.remote)
+    packet.offset += TRANSPORT_HEADER_LENGTH
+    packet.length = sealed - TAG_LENGTH
+    packet.peer = peer
+    const isData = packet.length > 0
+    if (peer.keypairs.receivedWith(keypair)) {
+      this.#timers.handshakeComplete(peer)
+      this.#timers.sessionConfirmed(peer, keypair)
+      this.flushStaged(peer)
+    }
+    this.#keepFreshAfterReceiving(peer)
+    if (isData) this.#timers.dataReceived(peer)
+    this.#timers.authenticatedReceived(peer)
+    return isData ? PASS : CONSUMED
+  }
+
+  #stage(packet: PeerPacket, peer: PeerState): string | undefined {
+    if (!hasRoom(packet)) return 'no-headroom'
+    if (peer.staged.length >= MAX_STAGED_PACKETS) {
+      peer.staged.shift()?.release()
+      this.#state.stagedPackets--
+      this.#state.output.drop('staged-overflow', 1)
+    }
+    if (this.#state.stagedPackets >= MAX_STAGED_IN_ALL) return 'staged-overflow'
+    const copy = this.#copy(packet)
+    if (copy === undefined) return 'pool-empty'
+    peer.staged.push(copy)
+    this.#state.stagedPackets++
+    return undefined
+  }
+
+  #seal(packet: PeerPacket, peer: PeerState, keypair: Keypair): Datagram {
+    const { memory, view, offset, length } = packet
+    const padded = this.#paddedLength(length)
+    memory.fill(0, offset + length, offset + padded)
+    const header = offset - TRANSPORT_HEADER_LENGTH
+    view.setUint32(header, MESSAGE_TRANSPORT, true)
+    view.setUint32(header + 4, keypair.remoteIndex, true)
+    view.setUint32(header + 8, keypair.sendCounterLow, true)
+    view.setUint32(header + 12, keypair.sendCounterHigh, true)
+    keypair.sendKey.seal(keypair.sendCounterHigh, keypair.sendCounterLow, memory, offset, padded)
+    keypair.advanceSendCounter()
+    const datagram = asDatagram(packet)
+    datagram.offset = header
+    datagram.length = padded + KEEPALIVE_LENGTH
+    datagram.remote = peer.endpoint as Datagram['remote']
+    peer.sentBytes += datagram.length
+    if (length > 0) this.#timers.dataSent(peer)
+    this.#timers.authenticatedSent(peer)
+    if (keypair.wantsRekeyAfterSending(this.#state.now)) this.#initiate(peer)
+    return datagram
+  }
+
+  /** To a multiple of 16, but never past the MTU (kernel calculate_skb_padding). */
+  #paddedLength(length: number): number {
+    const whole = length > this.#mtu ? length % this.#mtu : length
+    const padded = Math.min(Math.ceil(whole / PADDING_MULTIPLE) * PADDING_MULTIPLE, this.#mtu)
+    return length - whole + padded
+  }
+
+  /** The side that began the session begins the next in time, even if it only receives (paper §6.2), once per session. */
+  #keepFreshAfterReceiving(peer: PeerState): void {
+    const { current } = peer.keypairs
+    if (peer.sentLastMinuteHandshake || !current?.isInitiator) return
+    if (this.#state.now - current.createdAt <= REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT) return
+    peer.sentLastMinuteHandshake = true
+    this.#initiate(peer)
+  }
+}
+
+/** Header before, padding and tag behind. */
+function hasRoom(packet: PeerPacket): boolean {
+  return packet.headroom >= TRANSPORT_HEADER_LENGTH && packet.tailroom >= PADDING_MULTIPLE + TAG_LENGTH
+}

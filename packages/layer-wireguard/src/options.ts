@@ -1,0 +1,64 @@
+import { ConfigurationError, type Prefix, parsePrefix, parseSocketAddress, type SocketAddress } from '@millrace/core'
+import { decodeKey, encodeKey } from './keys.ts'
+
+/** A peer as a person writes it. Keys are base64, as `wg` has them. */
+export interface PeerOptions {
+  readonly publicKey: string
+  /** Mixed into the handshake; both sides must have the same. Default: none. */
+  readonly presharedKey?: string
+  /** Where it is, `192.0.2.1:51820` or `[2001:db8::1]:51820`. Default: learnt when it speaks. */
+  readonly endpoint?: string
+  /** Prefixes that are its: `10.0.0.2/32`. A prefix that another peer had moves here. */
+  readonly allowedIps: readonly string[]
+  /** Seconds between empty packets that keep a NAT on the way open, 0 (off, the default) to 65,535. */
+  readonly persistentKeepalive?: number
+  /** What logs and events call it. Default: the beginning of its public key. */
+  readonly name?: string
+}
+
+/** {@link PeerOptions} in binary form. */
+export interface ParsedPeer {
+  readonly publicKey: Uint8Array
+  readonly id: string
+  readonly name: string | undefined
+  readonly presharedKey: Uint8Array
+  readonly endpoint: SocketAddress | undefined
+  readonly allowedIps: readonly Prefix[]
+  /** Seconds. */
+  readonly persistentKeepalive: number
+}
+
+/** Throws a ConfigurationError that names the peer and the option. */
+export function parsePeer(options: PeerOptions): ParsedPeer {
+  const publicKey = decodeKey(options.publicKey, `peer ${options.name ?? ''} publicKey`)
+  const changes = parsePeerChanges(options.name ?? options.publicKey, options)
+  return {
+    publicKey,
+    id: encodeKey(publicKey),
+    name: options.name,
+    presharedKey: changes.presharedKey ?? new Uint8Array(32),
+    endpoint: changes.endpoint,
+    allowedIps: changes.allowedIps ?? [],
+    persistentKeepalive: changes.persistentKeepalive ?? 0,
+  }
+}
+
+/** As {@link parsePeer}, of what is given only. */
+export function parsePeerChanges(who: string, options: Partial<PeerOptions>): Partial<ParsedPeer> {
+  const { name, presharedKey, endpoint, allowedIps, persistentKeepalive } = options
+  if (persistentKeepalive !== undefined) checkKeepalive(who, persistentKeepalive)
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(presharedKey === undefined ? {} : { presharedKey: decodeKey(presharedKey, `peer ${who} presharedKey`) }),
+    ...(endpoint === undefined ? {} : { endpoint: parseSocketAddress(endpoint, `peer ${who} endpoint`) }),
+    ...(allowedIps === undefined
+      ? {}
+      : { allowedIps: allowedIps.map((prefix) => parsePrefix(prefix, `peer ${who} allowedIps`)) }),
+    ...(persistentKeepalive === undefined ? {} : { persistentKeepalive }),
+  }
+}
+
+function checkKeepalive(who: string, seconds: number): void {
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 65_535) return
+  throw new ConfigurationError(`peer ${who} persistentKeepalive: expected seconds from 0 to 65535, got ${seconds}`)
+}
