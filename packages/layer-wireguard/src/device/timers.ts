@@ -89,8 +89,8 @@ export class Timers {
     for (;;) {
       const peer = deadlines.take(this.#state.now)
       if (peer === undefined) return
-      // An entry that was overtaken by an earlier one finds nothing due, or the peer gone.
-      if (peer.removed) continue
+      // An entry that an earlier one has overtaken: the peer has another, or is gone.
+      if (peer.removed || peer.timers.scheduledAt > this.#state.now) continue
       peer.timers.scheduledAt = OFF
       this.#fire(peer)
       this.#state.schedule(peer)
