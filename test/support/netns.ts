@@ -9,6 +9,11 @@ export function missingForNamespaces(...programs: readonly string[]): readonly s
   return [...missing, ...['ip', ...programs].filter((program) => !isInstalled(program))]
 }
 
+/** For the name of a test that is skipped: what it would need. */
+export function needs(missing: readonly string[]): string {
+  return missing.length === 0 ? '' : ` (needs ${missing.join(', ')})`
+}
+
 function isInstalled(program: string): boolean {
   return (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(`${folder}/${program}`))
 }
@@ -114,6 +119,13 @@ export function cable(
       const noDad = address.includes(':') ? ['nodad'] : []
       namespace.run('ip', 'address', 'add', address, 'dev', name, ...noDad)
     }
-    namespace.run('ip', 'link', 'set', name, 'up')
+    // No link-local addresses: they would come and go by themselves while a test compares before and after.
+    namespace.run('ip', 'link', 'set', name, 'addrgenmode', 'none', 'up')
+  }
+  // The kernel notices the carrier a moment later, and the routes change with it.
+  const isUp = (namespace: Namespace, name: string): boolean =>
+    namespace.run('ip', 'link', 'show', name).includes('state UP')
+  for (let tries = 0; !(isUp(a, nameA) && isUp(b, nameB)); tries++) {
+    if (tries === 500) throw new Error(`the cable from ${nameA} to ${nameB} has no carrier`)
   }
 }

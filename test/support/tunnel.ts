@@ -1,12 +1,15 @@
 import {
   bind,
   CLOCK,
+  type Context,
+  type PeerPacket,
   type PoolOptions,
   parseAddress,
   parseSocketAddress,
   RANDOM,
   type RunningStack,
   runtimeWith,
+  type Service,
   stack,
 } from '@millrace/core'
 import {
@@ -39,18 +42,6 @@ export const PUBLIC_A: string = publicKeyOf(PRIVATE_A)
 export const PUBLIC_B: string = publicKeyOf(PRIVATE_B)
 export const WIRE_A = '192.0.2.1:1001'
 export const WIRE_B = '192.0.2.2:1002'
-
-const HEADER = 20
-/** An IP protocol for experiments (RFC 3692): a packet of nothing but a header and our bytes. */
-const EXPERIMENT = 253
-
-export interface EndOptions {
-  readonly privateKey?: string
-  /** What this end knows of the other, besides its public key and its inner address. `false`: nothing at all. */
-  readonly peer?: Partial<PeerOptions> | false
-  readonly mtu?: number
-  readonly pool?: PoolOptions
-}
 
 export interface TunnelOptions {
   readonly a?: EndOptions
@@ -118,15 +109,12 @@ export class Tunnel implements AsyncDisposable {
     return tunnel
   }
 
-  /** A tunnel with a session that A began at 0, two packets exchanged so that no keepalive is owed. */
+  /** A tunnel with a session that A began at 0, without any data, so that nothing is owed. */
   static async established(options: TunnelOptions = {}): Promise<Tunnel> {
     const tunnel = await Tunnel.start(options)
-    tunnel.a.send('first')
+    tunnel.a.layer.peers.update(PUBLIC_B, { persistentKeepalive: 1 })
     tunnel.advance(0)
-    tunnel.b.send('first')
-    tunnel.advance(0)
-    tunnel.b.receive(0) // A owes an answer to the packet of B: an empty one pays it.
-    tunnel.a.peer.timers.sendKeepalive = Number.POSITIVE_INFINITY
+    tunnel.a.layer.peers.update(PUBLIC_B, { persistentKeepalive: 0 })
     tunnel.take()
     return tunnel
   }
@@ -158,98 +146,6 @@ export class Tunnel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.a.stop()
     await this.b.stop()
-  }
-}
-
-interface EndSetup extends EndOptions {
-  readonly seed: number
-  readonly privateKey: string
-  readonly wire: SimulatedUdp
-  readonly address: string
-  readonly other: string
-  readonly known: PeerOptions
-}
-
-export class End {
-  readonly wire: SimulatedUdp
-  readonly layer: WireguardLayer
-  /** Texts that reached the host. */
-  readonly received: string[] = []
-  /** `12.5 session-up b`, time in seconds. */
-  readonly events: string[] = []
-  readonly rawEvents: WireguardEvent[] = []
-  readonly #setup: EndSetup
-  readonly #tunnel: Tunnel
-  readonly #host: MemoryHost
-  #table: AllowedIpTable | undefined
-  #running: RunningStack | undefined
-
-  constructor(tunnel: Tunnel, setup: EndSetup) {
-    const { privateKey, peer = {}, mtu, known, wire } = setup
-    this.#tunnel = tunnel
-    this.#setup = setup
-    this.wire = wire
-    const peers = peer === false ? [] : [{ ...known, ...peer }]
-    this.layer = wireguard({ privateKey, peers, ...(mtu === undefined ? {} : { mtu }) })
-    this.layer.events.subscribe((event) => {
-      this.rawEvents.push(event)
-      this.events.push(`${Math.round(tunnel.clock.now()) / SECOND} ${event.type} ${event.peer.name}`)
-    })
-    this.#host = new MemoryHost({
-      receive: (bytes) => this.received.push(Buffer.from(bytes.subarray(HEADER)).toString()),
-    })
-  }
-
-  async start(): Promise<void> {
-    const { seed, pool } = this.#setup
-    const runtime = runtimeWith(bind(CLOCK, this.#tunnel.clock), bind(RANDOM, new SeededRandom(seed)))
-    this.#running = await stack(this.wire, { runtime, ...(pool === undefined ? {} : { pool }) })
-      .layer(this.layer)
-      .layer({
-        layer: (inner) => inner,
-        start: (context) => {
-          this.#table = context.require(ALLOWED_IPS, 'of this test')
-        },
-      })
-      .layer(allowedIps())
-      .end(this.#host)
-      .start()
-  }
-
-  async stop(): Promise<void> {
-    await this.#running?.stop()
-    if (this.#running?.pool.inUse) throw new Error(`${this.#running.pool.inUse} packets were not released`)
-  }
-
-  /** Sends a packet of this text to the other end. */
-  send(...texts: readonly string[]): void {
-    this.#host.send(...texts.map((text) => this.packet(text)))
-  }
-
-  packet(text: string, source: string = this.#setup.address, destination: string = this.#setup.other): Uint8Array {
-    return ipv4({ source, destination }, payload(EXPERIMENT, text))
-  }
-
-  sendPacket(...packets: readonly Uint8Array[]): void {
-    this.#host.send(...packets)
-  }
-
-  /** Lets datagrams come in from the wire, from where the other end is if nothing else is said. */
-  deliver(bytes: Uint8Array, from: string = this === this.#tunnel.a ? WIRE_B : WIRE_A): void {
-    this.wire.deliver(bytes, parseSocketAddress(from))
-  }
-
-  /** The other end, as the state machine here sees it. */
-  get peer(): PeerState {
-    const { bytes } = parseAddress(this.#setup.other)
-    const peer = this.#table?.lookup(4, new DataView(bytes.buffer), 0)
-    if (peer === undefined) throw new Error('the other end is not a peer')
-    return peer
-  }
-
-  /** Drops so far, by name. */
-  drops(): Record<string, number> {
-    return Object.fromEntries(this.#running?.drops().map(({ reason, packets }) => [reason, packets]) ?? [])
   }
 }
 

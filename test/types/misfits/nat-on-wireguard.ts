@@ -6,5 +6,5 @@ declare const nat: DuplexLayer<IpPacket>
 
 export const gateway = stack(new SimulatedNetwork().udp('192.0.2.1:51820'))
   .layer(wireguard({ privateKey: '' }))
-  .layer(nat)
+  .layer(nat) // misfit
   .end(new MemoryHost())

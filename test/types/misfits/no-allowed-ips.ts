@@ -4,4 +4,4 @@ import { wireguard } from '@millrace/layer-wireguard'
 
 export const gateway = stack(new SimulatedNetwork().udp('192.0.2.1:51820'))
   .layer(wireguard({ privateKey: '' }))
-  .end(new MemoryHost())
+  .end(new MemoryHost()) // misfit

@@ -1,10 +1,9 @@
 import { type IpPacket, layers, log, stack } from '@millrace/core'
-import { MemoryHost, SimulatedNetwork } from '@millrace/core/testing'
+import { SimulatedNetwork } from '@millrace/core/testing'
 import { wireguard } from '@millrace/layer-wireguard'
 
 const policy = layers<IpPacket>().layer(log())
 
-export const gateway = stack(new SimulatedNetwork().udp('192.0.2.1:51820'))
+export const unfinished = stack(new SimulatedNetwork().udp('192.0.2.1:51820'))
   .layer(wireguard({ privateKey: '' }))
-  .layer(policy)
-  .end(new MemoryHost())
+  .layer(policy) // misfit
