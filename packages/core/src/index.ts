@@ -49,6 +49,7 @@ export {
   token,
 } from './runtime/runtime.ts'
 export { Branch, Chain, layers } from './stack/chain.ts'
-export type { EdgeStatistics } from './stack/edge.ts'
-export type { DropStatistics, RunningStack, StackEvent } from './stack/running-stack.ts'
+export type { DropStatistics, EdgeStatistics } from './stack/edge.ts'
+export type { RunningStack } from './stack/running-stack.ts'
 export { Gateway, Stack, type StackOptions, type StartOptions, stack } from './stack/stack.ts'
+export type { StackEvent } from './stack/stack-event.ts'

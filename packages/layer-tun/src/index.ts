@@ -1,1 +1,7 @@
-export {}
+/**
+ * The host end on a Linux TUN device.
+ *
+ * @packageDocumentation
+ */
+export type { TunOptions } from './options.ts'
+export { type TunEndpoint, tun } from './tun.ts'

@@ -1,1 +1,17 @@
-export {}
+/**
+ * System calls through koffi, probed and typed, and what stands directly on them: readiness and rtnetlink. The one
+ * package that knows koffi; everything else asks for {@link SYSTEM_CALLS}.
+ *
+ * @packageDocumentation
+ */
+export { Errno, errnoName } from './errno.ts'
+export * from './linux.ts'
+export { loadNative, type Native, SYSTEM_CALLS } from './load.ts'
+export { type InterfaceAddress, parseInterfaceAddress } from './netlink/address.ts'
+export { NetlinkError } from './netlink/errors.ts'
+export type { Link, LinkChange } from './netlink/link.ts'
+export type { ProxyNeighbour } from './netlink/neighbour.ts'
+export type { RouteTarget } from './netlink/route.ts'
+export { type HostAddress, type HostRoute, RouteNetlink } from './netlink/route-netlink.ts'
+export { Readiness } from './readiness.ts'
+export type { SystemCalls } from './system-calls.ts'

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Random } from '../runtime/random.ts'
 import type { Runtime, Token } from '../runtime/runtime.ts'
-import type { EdgeStatistics } from '../stack/edge.ts'
+import type { DropStatistics, EdgeStatistics } from '../stack/edge.ts'
 
 /** The control side of a layer or endpoint, all of it optional. Promises belong here and only here. */
 export interface Lifecycle {
@@ -18,6 +18,8 @@ export interface Lifecycle {
   stop?(): void | Promise<void>
   /** Counters of edges inside, for those that hold a stack of their own. */
   edges?(): readonly EdgeStatistics[]
+  /** The same for drops that no edge saw. */
+  drops?(): readonly DropStatistics[]
 }
 
 /** What a layer or endpoint is given when its stack starts. */

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { ConfigurationError } from '../runtime/errors.ts'
 import { SocketAddress } from './socket-address.ts'
@@ -19,10 +20,10 @@ export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix.bytes, 0, prefix.family)}/${prefix.length}`
 }
 
-/** Parses an address in its usual text form (four decimal parts, no `0x7f.1`). Throws a ConfigurationError that names `what`. */
+/** Parses an address in its usual text form (no `0x7f.1`, no `010.0.0.1`, no zone). Throws a ConfigurationError that names `what`. */
 export function parseAddress(text: string, what = 'address'): Prefix {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return prefixOf(ipaddr.IPv4.parse(text), 32)
-  if (ipaddr.IPv6.isValid(text) && !text.includes('%')) return prefixOf(ipaddr.IPv6.parse(text), 128)
+  if (isIPv4(text)) return prefixOf(ipaddr.IPv4.parse(text), 32)
+  if (isIPv6(text) && !text.includes('%')) return prefixOf(ipaddr.IPv6.parse(hexadecimal(text)), 128)
   throw new ConfigurationError(`${what}: expected an IPv4 or IPv6 address, got "${text}"`)
 }
 
@@ -57,6 +58,14 @@ export function ipv4ToNumber(text: string, what = 'address'): number {
   const { family, bytes } = parseAddress(text, what)
   if (family !== 4) throw new ConfigurationError(`${what}: expected an IPv4 address, got "${text}"`)
   return new DataView(bytes.buffer).getUint32(0)
+}
+
+/** `::192.0.2.1` as `::c000:201`, which ipaddr.js would take for the mapped address `::ffff:192.0.2.1`. */
+function hexadecimal(text: string): string {
+  const tail = text.slice(text.lastIndexOf(':') + 1)
+  if (!isIPv4(tail)) return text
+  const [a, b, c, d] = ipaddr.IPv4.parse(tail).octets as [number, number, number, number]
+  return `${text.slice(0, -tail.length)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
 }
 
 function prefixOf(address: ipaddr.IPv4 | ipaddr.IPv6, length: number): Prefix {

@@ -16,7 +16,13 @@ function answerTo(bytes: Uint8Array, kind: IcmpErrorKind, source?: string, mtu?:
   const offending = pooledPacket(pool, bytes)
   const answer = pool.acquire(ICMP_ERROR_MAXIMUM)
   try {
-    const error = writeIcmpError(answer!, offending, kind, source && parseAddress(source).bytes, mtu)
+    const error = writeIcmpError(
+      answer!,
+      offending,
+      kind,
+      source === undefined ? source : parseAddress(source).bytes,
+      mtu,
+    )
     expect(offending.bytes()).toEqual(bytes)
     return error?.bytes().slice()
   } finally {

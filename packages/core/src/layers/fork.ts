@@ -1,6 +1,8 @@
 import type { DuplexLayer, Endpoint, Service } from '../contract/index.ts'
 import { Batch } from '../packet/batch.ts'
 import type { Packet } from '../packet/packet.ts'
+import { Spare } from '../packet/spare.ts'
+import { layers } from '../stack/chain.ts'
 import type { LiftOptions } from './lift.ts'
 
 /**
@@ -11,42 +13,45 @@ import type { LiftOptions } from './lift.ts'
  */
 export function fork<P extends Packet>(
   match: (packet: P) => boolean,
-  branch: Endpoint<P>,
+  end: Endpoint<P>,
   { name = 'fork' }: LiftOptions = {},
 ): DuplexLayer<P> {
+  const branch = layers<P>().end(end)
+  const spare = new Spare(() => ({ here: new Batch<P>(), there: new Batch<P>() }))
   let branchSink: Service<P> | undefined
   return {
     name,
     up: {
-      layer: (inner) => {
-        const here = new Batch<P>()
-        const there = new Batch<P>()
-        return {
-          serve(batch) {
+      layer: (inner) => ({
+        serve(batch) {
+          const sides = spare.take()
+          const { here, there } = sides
+          try {
             for (let i = 0; i < batch.length; i++) {
               const packet = batch.at(i)
               const side = match(packet) ? there : here
               side.push(packet)
             }
-            try {
-              branchSink?.serve(there)
-              if (here.length > 0) inner.serve(here)
-            } finally {
-              here.clear()
-              there.clear()
-            }
-          },
-        }
-      },
+            if (there.length > 0) branchSink?.serve(there)
+            if (here.length > 0) inner.serve(here)
+          } finally {
+            here.clear()
+            there.clear()
+            spare.giveBack(sides)
+          }
+        },
+      }),
     },
     down: {
       layer: (inner) => {
-        branchSink = branch.connect(inner)
+        branchSink = branch.connectAbove(name, inner)
         return inner
       },
     },
-    start: (context) => branch.start?.(context),
-    stop: () => branch.stop?.(),
-    edges: () => branch.edges?.() ?? [],
+    events: branch.events,
+    start: (context) => branch.start(context),
+    stop: () => branch.stop(),
+    edges: () => branch.edges(),
+    drops: () => branch.drops(),
   }
 }

@@ -1,6 +1,7 @@
 import type { Layer } from '../contract/index.ts'
 import type { Context } from '../contract/lifecycle.ts'
 import type { Datagram, IpPacket, Packet } from '../packet/packet.ts'
+import { ConfigurationError } from '../runtime/errors.ts'
 import { liftBatch } from './lift.ts'
 
 export interface LogOptions {
@@ -23,6 +24,10 @@ export function log<P extends Packet>({
   perSecond = 100,
   level = 'info',
 }: LogOptions = {}): Layer<P> {
+  if (!Number.isInteger(sample) || sample < 1) {
+    throw new ConfigurationError(`log sample: expected a whole number from 1, got ${sample}`)
+  }
+  if (!(perSecond > 0)) throw new ConfigurationError(`log perSecond: expected a number above 0, got ${perSecond}`)
   let context: Context | undefined
   let seen = 0
   let second = Number.NEGATIVE_INFINITY

@@ -29,6 +29,7 @@ export interface Packet {
   segmentSize: number
   /** How many packets this counts for: 1, or the segments of a super-packet. */
   readonly segments: number
+  /** Which way it goes. Set by every edge that it passes, so nobody else has to. */
   direction: Direction
   /** {@link Clock.now} when it came in, milliseconds. */
   arrival: number

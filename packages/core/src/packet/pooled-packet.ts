@@ -93,11 +93,13 @@ export class PooledPacket implements Packet {
     return this.memory.subarray(this.offset, this.offset + this.length)
   }
 
+  // A retain too late or a release too many is a bug of the caller's; neither may hand the slot to two owners, so both
+  // do nothing.
+
   retain(): void {
-    this.#references++
+    if (this.#references > 0) this.#references++
   }
 
-  /** One release too many is a bug of the caller's; it must not hand the slot to two owners, so it does nothing. */
   release(): void {
     if (this.#references === 0) return
     if (--this.#references === 0) this.#home.take(this)

@@ -1,8 +1,11 @@
+import { merge, type Observable } from 'rxjs'
 import type { Context, DuplexLayer, Endpoint, Layer, Line, Service } from '../contract/index.ts'
 import type { Packet } from '../packet/packet.ts'
 import { silentLogger } from '../runtime/logger.ts'
-import { Edge, type EdgeStatistics, type Gate } from './edge.ts'
+import { type DropStatistics, Edge, type EdgeStatistics, type Gate } from './edge.ts'
 import { Scope } from './scope.ts'
+import { eventsOf, type StackEvent } from './stack-event.ts'
+import { nameOf, type StopLimit, stopAll } from './stop.ts'
 
 // Inside a chain the kinds of the packets are known to the compiler line by line; the list itself holds any of them.
 type AnyLine = Line<Packet, Packet>
@@ -26,6 +29,8 @@ export class Chain<Low extends Packet, High extends Packet> {
 
   /** Ends the chain at the host: packets from the wire leave here, packets from the host come in here. */
   end(host: Endpoint<High>): Branch<Low> {
+    // A chain with an end stands for its lines and that end, so that it starts, stops and counts as if written out.
+    if (host instanceof Branch) return new Branch<Low>([...this.lines, ...host.lines], host.host)
     return new Branch<Low>(this.lines, host as unknown as Endpoint<Packet>)
   }
 }
@@ -37,8 +42,8 @@ export function layers<P extends Packet>(): Chain<P, P> {
 
 /** A chain with an end: itself an endpoint. What `stack().end()` runs, and what `fork` sends packets to. */
 export class Branch<P extends Packet> implements Endpoint<P> {
-  readonly #lines: readonly AnyLine[]
-  readonly #host: Endpoint<Packet>
+  readonly lines: readonly AnyLine[]
+  readonly host: Endpoint<Packet>
   /** Of the two edges through which packets come in from outside. */
   readonly #entry: Gate = { open: false, logger: silentLogger }
   /** Of the others: a layer may still send while it stops. */
@@ -48,17 +53,17 @@ export class Branch<P extends Packet> implements Endpoint<P> {
   #started: (AnyLine | Endpoint<Packet>)[] = []
 
   constructor(lines: readonly AnyLine[], host: Endpoint<Packet>) {
-    this.#lines = lines
-    this.#host = host
+    this.lines = lines
+    this.host = host
   }
 
   get name(): string {
-    return nameOf(this.#host)
+    return nameOf(this.host)
   }
 
   /** Every line and the host, from the wire up. */
   get parts(): readonly (AnyLine | Endpoint<Packet>)[] {
-    return [...this.#lines, this.#host]
+    return [...this.lines, this.host]
   }
 
   connect(stack: Service<P>): Service<P> {
@@ -68,7 +73,7 @@ export class Branch<P extends Packet> implements Endpoint<P> {
   /** As `connect`, with the name of what stands below for the counters of the lowest edges. */
   connectAbove(below: string, stack: Service<P>): Service<P> {
     const names = [below, ...this.parts.map(nameOf)]
-    const top = this.#lines.length
+    const top = this.lines.length
     const up: Edge<Packet>[] = []
     const down: Edge<Packet>[] = []
     for (let i = 0; i <= top; i++) {
@@ -79,12 +84,17 @@ export class Branch<P extends Packet> implements Endpoint<P> {
     this.#edges = [...up, ...down]
     const edge = (edges: readonly Edge<Packet>[], i: number): Edge<Packet> => edges[i] as Edge<Packet>
     edge(down, 0).next = stack as Service<Packet>
-    edge(up, top).next = this.#host.connect(edge(down, top))
-    this.#lines.forEach((line, i) => {
+    edge(up, top).next = this.host.connect(edge(down, top))
+    this.lines.forEach((line, i) => {
       edge(down, i + 1).next = layerOf(line, 'down').layer(edge(down, i))
       edge(up, i).next = layerOf(line, 'up').layer(edge(up, i + 1))
     })
     return edge(up, 0) as Service<P>
+  }
+
+  /** Of every line and the host, each with its name. */
+  get events(): Observable<StackEvent> {
+    return merge(...this.parts.map(eventsOf))
   }
 
   /** Host first, then the lines from the wire up, then the gate opens. What was started is stopped again if one fails. */
@@ -93,29 +103,21 @@ export class Branch<P extends Packet> implements Endpoint<P> {
     this.#inside.logger = context.logger
     this.#scope = new Scope(context)
     try {
-      for (const part of [this.#host, ...this.#lines]) {
+      for (const part of [this.host, ...this.lines]) {
         await part.start?.(this.#scope.contextFor(nameOf(part)))
         this.#started.push(part)
       }
       this.#entry.open = true
     } catch (error) {
-      await this.stop()
+      await this.stop().catch((err) => context.logger.error({ err }, 'stop after a failed start'))
       throw error
     }
   }
 
   /** Nothing comes in any more; the lines stop from the host down, while those below can still send; then the host. */
-  async stop(): Promise<void> {
+  stop(limit?: StopLimit): Promise<void> {
     this.#entry.open = false
-    const errors: unknown[] = []
-    for (const part of this.#started.splice(0).reverse()) {
-      try {
-        await part.stop?.()
-      } catch (error) {
-        errors.push(error)
-      }
-    }
-    if (errors.length > 0) throw errors[0]
+    return stopAll(this.#started.splice(0).reverse(), limit)
   }
 
   edges(): readonly EdgeStatistics[] {
@@ -123,14 +125,11 @@ export class Branch<P extends Packet> implements Endpoint<P> {
     return [...this.#edges.map((edge) => edge.statistics()), ...nested]
   }
 
-  /** Drops that no edge saw, by line. */
-  lineDrops(): ReadonlyMap<string, ReadonlyMap<string, number>> {
-    return this.#scope?.drops ?? new Map()
+  /** Drops that no edge saw. */
+  drops(): readonly DropStatistics[] {
+    const nested = this.parts.flatMap((part) => part.drops?.() ?? [])
+    return [...(this.#scope?.statistics() ?? []), ...nested]
   }
-}
-
-export function nameOf(part: { readonly name?: string }): string {
-  return part.name ?? 'layer'
 }
 
 function layerOf(line: AnyLine, direction: 'up' | 'down'): Layer<Packet> {

@@ -16,6 +16,13 @@ export interface EdgeStatistics {
   readonly drops: Readonly<Record<string, number>>
 }
 
+/** Packets that went no further, by the line that dropped them. */
+export interface DropStatistics {
+  readonly line: string
+  readonly reason: string
+  readonly packets: number
+}
+
 /** Shared by the edges of one stack: whether packets flow yet, and who is told of a layer that throws. */
 export interface Gate {
   open: boolean
@@ -23,8 +30,8 @@ export interface Gate {
 }
 
 /**
- * Stands between two lines, counts what passes, and is the wall behind which a layer may fail: what it throws becomes a
- * counted drop. A number counts exactly up to 2^53.
+ * Stands between two lines, counts what passes, says which way it goes, and is the wall behind which a layer may fail:
+ * what it throws becomes a counted drop. A number counts exactly up to 2^53.
  */
 export class Edge<P extends Packet> implements Service<P>, DropCounter {
   readonly from: string
@@ -52,6 +59,7 @@ export class Edge<P extends Packet> implements Service<P>, DropCounter {
     let bytes = 0
     for (let i = 0; i < length; i++) {
       const packet = batch.at(i)
+      packet.direction = this.direction
       packets += packet.segments
       bytes += packet.length
     }

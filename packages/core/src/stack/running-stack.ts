@@ -1,27 +1,15 @@
-import { EMPTY, map, merge, type Observable } from 'rxjs'
+import { merge, type Observable } from 'rxjs'
 import type { Endpoint, Service } from '../contract/index.ts'
 import type { Batch } from '../packet/batch.ts'
 import type { Packet } from '../packet/packet.ts'
 import { PacketPool, type PoolOptions } from '../packet/pool.ts'
-import type { Clock } from '../runtime/clock.ts'
 import { CLOCK, LOGGER, type Runtime } from '../runtime/runtime.ts'
-import { type Branch, nameOf } from './chain.ts'
-import type { EdgeStatistics } from './edge.ts'
+import type { Branch } from './chain.ts'
+import type { DropStatistics, EdgeStatistics } from './edge.ts'
 import { rootContext, Scope } from './scope.ts'
 import type { StartOptions } from './stack.ts'
-
-/** An event of a layer, and which layer it was. */
-export interface StackEvent {
-  readonly line: string
-  readonly event: object
-}
-
-/** Packets that went no further, by the line that dropped them. */
-export interface DropStatistics {
-  readonly line: string
-  readonly reason: string
-  readonly packets: number
-}
+import { eventsOf, type StackEvent } from './stack-event.ts'
+import { nameOf, StopLimit, stopAll } from './stop.ts'
 
 /** Breaks the circle of wiring: the wire needs the stack to connect, and the stack the wire. */
 class Relay implements Service<Packet> {
@@ -47,6 +35,7 @@ export class RunningStack implements AsyncDisposable {
   readonly #abort = new AbortController()
   readonly #stopLimit: number
   readonly #resolveStopped: () => void
+  #wireStarted = false
   #stopping: Promise<void> | undefined
 
   private constructor(
@@ -67,11 +56,7 @@ export class RunningStack implements AsyncDisposable {
       resolveStopped = resolve
     })
     this.#resolveStopped = resolveStopped
-    this.events = merge(
-      ...[wire, ...branch.parts].map((part) =>
-        (part.events ?? EMPTY).pipe(map((event) => ({ line: nameOf(part), event }))),
-      ),
-    )
+    this.events = merge(eventsOf(wire), branch.events)
   }
 
   static async start(
@@ -85,14 +70,16 @@ export class RunningStack implements AsyncDisposable {
     const running = new RunningStack(wire, branch, runtime, new PacketPool(poolOptions), stopLimit)
     const relay = new Relay()
     relay.next = wire.connect(branch.connectAbove(nameOf(wire), relay))
-    await wire.start?.(running.#scope.contextFor(nameOf(wire)))
+    const logger = runtime.get(LOGGER)
     try {
+      await wire.start?.(running.#scope.contextFor(nameOf(wire)))
+      running.#wireStarted = true
       await branch.start(running.#scope.contextFor('stack'))
     } catch (error) {
-      await wire.stop?.()
+      await running.stop().catch((err) => logger.error({ err }, 'stop after a failed start'))
       throw error
     }
-    const stop = (): void => void running.stop()
+    const stop = (): void => void running.stop().catch((err) => logger.error({ err }, 'stop failed'))
     signal?.addEventListener('abort', stop, { once: true })
     void running.stopped.then(() => signal?.removeEventListener('abort', stop))
     if (signal?.aborted) stop()
@@ -124,35 +111,27 @@ export class RunningStack implements AsyncDisposable {
     for (const { to, drops } of this.edges()) {
       for (const [reason, packets] of Object.entries(drops)) add(to, reason, packets)
     }
-    for (const lines of [this.#scope.drops, this.#branch.lineDrops()]) {
-      for (const [line, reasons] of lines) for (const [reason, packets] of reasons) add(line, reason, packets)
-    }
+    const outside = [...this.#scope.statistics(), ...(this.#wire.drops?.() ?? []), ...this.#branch.drops()]
+    for (const { line, reason, packets } of outside) add(line, reason, packets)
     return [...total.values()]
   }
 
   async #stop(): Promise<void> {
-    const logger = this.#runtime.get(LOGGER)
+    const limit = new StopLimit(this.#stopLimit, this.#runtime.get(CLOCK))
     this.#abort.abort()
     try {
-      for (const part of [this.#branch, this.#wire]) {
-        const ended = await within(this.#stopLimit, this.#runtime.get(CLOCK), Promise.resolve(part.stop?.()))
-        if (!ended) logger.warn({ part: nameOf(part), limit: this.#stopLimit }, 'did not stop in time')
+      try {
+        await this.#branch.stop(limit)
+      } finally {
+        if (this.#wireStarted) await stopAll([this.#wire], limit)
       }
     } finally {
+      limit.cancel()
+      if (limit.late.length > 0) {
+        const logger = this.#runtime.get(LOGGER)
+        logger.warn({ parts: limit.late, limit: this.#stopLimit }, 'did not stop in time')
+      }
       this.#resolveStopped()
     }
-  }
-}
-
-async function within(limit: number, clock: Clock, work: Promise<void>): Promise<boolean> {
-  let cancel = (): void => {}
-  const late = new Promise<false>((resolve) => {
-    const timer = clock.setTimer(limit, () => resolve(false))
-    cancel = () => timer.cancel()
-  })
-  try {
-    return await Promise.race([work.then(() => true), late])
-  } finally {
-    cancel()
   }
 }

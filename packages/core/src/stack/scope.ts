@@ -1,10 +1,11 @@
 import type { Context } from '../contract/lifecycle.ts'
 import { ConfigurationError } from '../runtime/errors.ts'
 import { CLOCK, LOGGER, RANDOM, type Runtime, type Token } from '../runtime/runtime.ts'
+import type { DropStatistics } from './edge.ts'
 
 /** Makes the contexts of one chain: what its lines provide to each other, and the drops they count outside of batches. */
 export class Scope {
-  readonly drops: Map<string, Map<string, number>> = new Map()
+  readonly #drops = new Map<string, Map<string, number>>()
   readonly #provided = new Map<symbol, unknown>()
   readonly #outer: Context
 
@@ -29,9 +30,15 @@ export class Scope {
     }
   }
 
+  statistics(): readonly DropStatistics[] {
+    return [...this.#drops].flatMap(([line, reasons]) =>
+      [...reasons].map(([reason, packets]) => ({ line, reason, packets })),
+    )
+  }
+
   #count(name: string, reason: string, packets: number): void {
-    const reasons = this.drops.get(name) ?? new Map<string, number>()
-    this.drops.set(name, reasons)
+    const reasons = this.#drops.get(name) ?? new Map<string, number>()
+    this.#drops.set(name, reasons)
     reasons.set(reason, (reasons.get(reason) ?? 0) + packets)
   }
 }

@@ -1,9 +1,11 @@
 import type { Endpoint, Line } from '../contract/index.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { PoolOptions } from '../packet/pool.ts'
+import { ConfigurationError } from '../runtime/errors.ts'
 import { type Runtime, runtimeWith } from '../runtime/runtime.ts'
-import { type Branch, type Chain, layers, nameOf } from './chain.ts'
+import { type Branch, type Chain, layers } from './chain.ts'
 import { RunningStack } from './running-stack.ts'
+import { nameOf } from './stop.ts'
 
 /** What a stack gets from its surroundings; see {@link stack}. */
 export interface StackOptions {
@@ -51,11 +53,12 @@ export class Stack<P extends Packet> {
   }
 }
 
-/** A complete stack, not running yet. */
+/** A complete stack, not running yet. It may be started again once it has stopped. */
 export class Gateway {
   readonly #wire: Endpoint<Packet>
   readonly #branch: Branch<Packet>
   readonly #options: StackOptions
+  #started = false
 
   constructor(wire: Endpoint<Packet>, branch: Branch<Packet>, options: StackOptions) {
     this.#wire = wire
@@ -64,9 +67,21 @@ export class Gateway {
   }
 
   /** Opens both ends and every layer; packets flow when the promise resolves. On failure everything is closed again. */
-  start(options: StartOptions = {}): Promise<RunningStack> {
-    const runtime = this.#options.runtime ?? runtimeWith()
-    return RunningStack.start(this.#wire, this.#branch, runtime, this.#options.pool ?? {}, options)
+  async start(options: StartOptions = {}): Promise<RunningStack> {
+    if (this.#started) throw new ConfigurationError('this stack is running already: stop it before starting it again')
+    this.#started = true
+    const ended = (): void => {
+      this.#started = false
+    }
+    try {
+      const runtime = this.#options.runtime ?? runtimeWith()
+      const running = await RunningStack.start(this.#wire, this.#branch, runtime, this.#options.pool ?? {}, options)
+      void running.stopped.then(ended)
+      return running
+    } catch (error) {
+      ended()
+      throw error
+    }
   }
 
   /** The names of the lines, from the wire up. */

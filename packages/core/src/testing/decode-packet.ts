@@ -48,8 +48,9 @@ export function decodeQuoted(bytes: Uint8Array): DecodedPacket {
 /** One line for tables in tests: `TCP 10.0.0.2:1234 > 198.51.100.7:80 SYN`, `ICMP 10.0.0.2 > 198.51.100.7 echo request 7`. */
 export function summarize(packet: DecodedPacket): string {
   const { sourcePort, destinationPort, flags, type, code, identifier } = packet
-  const from = sourcePort === undefined ? packet.source : `${packet.source}:${sourcePort}`
-  const to = destinationPort === undefined ? packet.destination : `${packet.destination}:${destinationPort}`
+  const host = (address: string): string => (packet.version === 6 ? `[${address}]` : address)
+  const from = sourcePort === undefined ? packet.source : `${host(packet.source)}:${sourcePort}`
+  const to = destinationPort === undefined ? packet.destination : `${host(packet.destination)}:${destinationPort}`
   const names: Readonly<Record<number, string>> = { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6' }
   const detail =
     identifier !== undefined

@@ -8,6 +8,7 @@ export { type ConformanceCase, type EndpointSubject, endpointConformance } from 
 export { type DecodedPacket, decodePacket, decodeQuoted, summarize } from './decode-packet.ts'
 export { LayerRig, type LayerRigOptions, type RigOutput } from './layer-rig.ts'
 export { MemoryHost, type MemoryHostOptions } from './memory-host.ts'
+export { describeBytes, packetFromText, runScript } from './packet-script.ts'
 export {
   type EchoFields,
   type IcmpErrorFields,

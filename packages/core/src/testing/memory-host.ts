@@ -2,10 +2,12 @@ import type { Context, Endpoint, Service } from '../contract/index.ts'
 import { parseIp } from '../ip/parse-ip.ts'
 import { Burst } from '../packet/burst.ts'
 import { asIpPacket } from '../packet/kind.ts'
-import type { IpPacket } from '../packet/packet.ts'
+import type { Direction, IpPacket } from '../packet/packet.ts'
 
 export interface MemoryHostOptions {
   readonly name?: string
+  /** Which way its packets go. Default `down`; `up` makes it stand for the wire, under a stack of IP packets. */
+  readonly direction?: Direction
   /** Called with a copy of each packet that reaches the host. */
   readonly receive?: (bytes: Uint8Array) => void
 }
@@ -13,12 +15,14 @@ export interface MemoryHostOptions {
 /** A host end in memory: what a TUN is to the kernel, this is to your test or program. */
 export class MemoryHost implements Endpoint<IpPacket> {
   readonly name: string
+  readonly #direction: Direction
   readonly #receive: (bytes: Uint8Array) => void
   #stack: Service<IpPacket> | undefined
   #context: Context | undefined
 
-  constructor({ name = 'memory-host', receive = () => {} }: MemoryHostOptions = {}) {
+  constructor({ name = 'memory-host', direction = 'down', receive = () => {} }: MemoryHostOptions = {}) {
     this.name = name
+    this.#direction = direction
     this.#receive = receive
   }
 
@@ -43,7 +47,7 @@ export class MemoryHost implements Endpoint<IpPacket> {
     this.#context = undefined
   }
 
-  /** Sends packets down the stack, as one batch, as if the host had sent them. The bytes are copied. */
+  /** Sends packets into the stack, as one batch. The bytes are copied. What is not an IP packet is a counted drop. */
   send(...packets: readonly Uint8Array[]): void {
     const context = this.#context
     if (context === undefined || this.#stack === undefined) return
@@ -56,7 +60,7 @@ export class MemoryHost implements Endpoint<IpPacket> {
       }
       packet.memory.set(bytes, packet.offset)
       packet.length = bytes.length
-      packet.direction = 'down'
+      packet.direction = this.#direction
       packet.arrival = context.clock.now()
       const reason = parseIp(packet)
       if (reason === undefined) burst.push(asIpPacket(packet))

@@ -37,6 +37,6 @@ export class VirtualClock implements Clock {
       this.#now = this.#timers.next
       this.#timers.take(this.#now)?.callback?.()
     }
-    this.#now = end
+    this.#now = Math.max(this.#now, end)
   }
 }

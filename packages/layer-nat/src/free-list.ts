@@ -1,0 +1,23 @@
+/** Numbers 0 to `capacity` - 1 to be taken and given back, the one given back last first: its memory is still warm. */
+export class FreeList {
+  readonly #free: Int32Array
+  #length: number
+
+  constructor(capacity: number) {
+    this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i)
+    this.#length = capacity
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** A free number, or -1. */
+  take(): number {
+    return this.#length === 0 ? -1 : (this.#free[--this.#length] as number)
+  }
+
+  release(entry: number): void {
+    this.#free[this.#length++] = entry
+  }
+}

@@ -1,0 +1,45 @@
+import { ConfigurationError, parsePrefix } from '@millrace/core'
+import { parseInterfaceAddress } from '@millrace/native'
+
+export interface TunOptions {
+  /** Interface name, up to 15 characters; a `%d` in it stands for the first free number. Default `tun%d`. */
+  readonly name?: string
+  /** Largest packet that enters the tunnel, bytes, 68 to 65,535, with IPv6 at least 1,280. Default 1,420. */
+  readonly mtu?: number
+  /** Addresses of the interface with their prefix lengths: `10.0.0.1/24`, `fd00::1/64`. Default none. */
+  readonly addresses?: readonly string[]
+  /** Prefixes that the host sends into the TUN: `10.0.0.0/8`. Those of `addresses` come by themselves. Default none. */
+  readonly routes?: readonly string[]
+}
+
+export type CheckedOptions = Required<TunOptions>
+
+// IFNAMSIZ (linux/if.h) less the NUL; RFC 791 §3.1 and RFC 8200 §5 for the smallest MTU.
+const MAXIMUM_NAME = 15
+const MINIMUM_MTU = 68
+const MINIMUM_MTU_IPV6 = 1280
+const MAXIMUM_MTU = 65_535
+
+/** Throws a ConfigurationError for what the kernel would refuse. */
+export function checkOptions({ name = 'tun%d', mtu = 1420, addresses = [], routes = [] }: TunOptions): CheckedOptions {
+  if (!validName(name)) {
+    throw new ConfigurationError(
+      `tun name: expected 1 to ${MAXIMUM_NAME} printable characters without space, "/", ":" or "%" (but for one %d), got "${name}"`,
+    )
+  }
+  const ipv6 = [
+    ...addresses.map((text) => parseInterfaceAddress(text, 'tun address')),
+    ...routes.map((text) => parsePrefix(text, 'tun route')),
+  ].some(({ family }) => family === 6)
+  const minimum = ipv6 ? MINIMUM_MTU_IPV6 : MINIMUM_MTU
+  if (!Number.isInteger(mtu) || mtu < minimum || mtu > MAXIMUM_MTU) {
+    const why = ipv6 ? ' (IPv6 needs 1280)' : ''
+    throw new ConfigurationError(`tun mtu: expected a number from ${minimum} to ${MAXIMUM_MTU}${why}, got ${mtu}`)
+  }
+  return { name, mtu, addresses, routes }
+}
+
+function validName(name: string): boolean {
+  if (name.length > MAXIMUM_NAME || name === '.' || name === '..') return false
+  return /^[!-~]+$/.test(name) && /^[^%/:]*(%d)?[^%/:]*$/.test(name)
+}

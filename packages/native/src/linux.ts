@@ -1,0 +1,26 @@
+// Numbers of asm-generic Linux, which x64 and arm64 share. Names as in the kernel's headers.
+
+export const O_RDWR = 0o2
+export const O_NONBLOCK = 0o4000
+export const O_CLOEXEC = 0o2000000
+
+export const EFD_NONBLOCK = 0o4000
+export const EFD_CLOEXEC = 0o2000000
+
+export const POLLIN = 0x1
+export const POLLERR = 0x8
+export const POLLHUP = 0x10
+export const POLLNVAL = 0x20
+
+export const AF_INET = 2
+export const AF_INET6 = 10
+export const AF_NETLINK = 16
+export const AF_PACKET = 17
+
+export const SOCK_DGRAM = 2
+export const SOCK_RAW = 3
+export const SOCK_CLOEXEC = 0o2000000
+export const SOCK_NONBLOCK = 0o4000
+
+export const MSG_TRUNC = 0x20
+export const MSG_DONTWAIT = 0x40

@@ -1,0 +1,70 @@
+import { EnvironmentError } from '@millrace/core'
+import { Errno, errnoName } from './errno.ts'
+import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from './linux.ts'
+import type { SystemCalls } from './system-calls.ts'
+
+/** How long one wait lasts at most, milliseconds: so long may a process that exits without a stop be held up. */
+const WAIT_LIMIT = 500
+
+// Two pollfd { int fd; short events; short revents }, and the 8 bytes an eventfd takes.
+const WAKE_EVENTS = 8
+const WAKE_VALUE = 16
+const SIZE = 24
+
+/**
+ * Waits until a descriptor can be read, without blocking the event loop: one asynchronous poll(2) over the descriptor
+ * and an eventfd that ends the wait early. It holds a thread of libuv's pool (UV_THREADPOOL_SIZE, 4) while it waits.
+ */
+export class Readiness {
+  readonly #system: SystemCalls
+  readonly #wakeFd: number
+  readonly #bytes = new Uint8Array(SIZE)
+  readonly #view = new DataView(this.#bytes.buffer)
+  readonly #address: number
+  readonly #finished: (result: number) => void
+  #done: ((events: number) => void) | undefined
+
+  constructor(system: SystemCalls, fd: number) {
+    this.#system = system
+    this.#address = system.addressOf(this.#bytes)
+    this.#wakeFd = system.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+    if (this.#wakeFd < 0) throw new EnvironmentError(`eventfd failed with ${errnoName(this.#wakeFd)}`)
+    this.#view.setInt32(0, fd, true)
+    this.#view.setInt16(4, POLLIN, true)
+    this.#view.setInt32(WAKE_EVENTS, this.#wakeFd, true)
+    this.#view.setInt16(WAKE_EVENTS + 4, POLLIN, true)
+    this.#view.setBigUint64(WAKE_VALUE, 1n, true)
+    this.#finished = (result) => this.#finish(result)
+  }
+
+  get waiting(): boolean {
+    return this.#done !== undefined
+  }
+
+  /**
+   * Calls back once with the events of the descriptor (`POLLIN`, `POLLERR`, …), 0 when there were none in half a second or
+   * the wait was woken, or a negated errno. One wait at a time.
+   */
+  wait(done: (events: number) => void): void {
+    this.#done = done
+    this.#view.setInt16(6, 0, true)
+    this.#system.pollAsync(this.#address, 2, WAIT_LIMIT, this.#finished)
+  }
+
+  /** Ends the wait now running and every later one: a woken wait is on its way to be closed. */
+  wake(): void {
+    this.#system.write(this.#wakeFd, this.#address + WAKE_VALUE, 8)
+  }
+
+  /** Not while waiting. */
+  close(): void {
+    this.#system.close(this.#wakeFd)
+  }
+
+  #finish(result: number): void {
+    const done = this.#done
+    this.#done = undefined
+    if (result < 0) done?.(result === -Errno.EINTR ? 0 : result)
+    else done?.(this.#view.getInt16(6, true))
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The system calls Millrace needs, as the kernel has them: a result below 0 is the negated errno (`-Errno.EAGAIN`), and
+ * nothing throws. Memory is given as a number, `addressOf(buffer)` plus an offset, because a number costs a fraction of
+ * what a Buffer costs to pass: whoever calls answers for the bounds.
+ */
+export interface SystemCalls {
+  /** Where the bytes of `buffer` lie. Good for as long as the caller keeps `buffer`; ask once, not per packet. */
+  addressOf(buffer: Uint8Array): number
+  /** open(2), without a mode: it creates no files. */
+  open(path: string, flags: number): number
+  close(fd: number): number
+  read(fd: number, address: number, size: number): number
+  write(fd: number, address: number, size: number): number
+  /** ioctl(2) with a pointer to its argument. */
+  ioctl(fd: number, request: number, address: number): number
+  socket(family: number, type: number, protocol: number): number
+  bind(fd: number, address: number, size: number): number
+  setsockopt(fd: number, level: number, option: number, address: number, size: number): number
+  /** sendto(2). `to` 0 and `toSize` 0 send to whom the socket is connected, or to the kernel for netlink. */
+  sendto(fd: number, address: number, size: number, flags: number, to: number, toSize: number): number
+  recv(fd: number, address: number, size: number, flags: number): number
+  eventfd(initial: number, flags: number): number
+  /** poll(2) over `count` pollfd of 8 bytes; milliseconds. Blocks this thread. */
+  poll(address: number, count: number, timeout: number): number
+  /**
+   * poll(2) on a thread of libuv's pool, which it holds until it returns; `done` is called on this thread. The process
+   * does not end before it has returned, not even by `process.exit`: always give a timeout.
+   */
+  pollAsync(address: number, count: number, timeout: number, done: (result: number) => void): void
+}
