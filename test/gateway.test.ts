@@ -21,90 +21,87 @@ const MIB = 1024 * 1024
 
 const missing = missingForNamespaces('wg', 'wg-quick', 'wireguard-go', 'nft', 'curl', 'tcpdump', 'ping')
 
-describe.skipIf(missing.length > 0)(
-  `the gateway, with real peers in namespaces (needs ${missing.join(', ') || 'nothing'})`,
-  () => {
-    let world: World
-    beforeEach(async () => {
-      world = new World()
-      await world.open()
-    })
-    afterEach(() => world.close())
+describe.skipIf(missing.length > 0)(`the gateway, with real peers in namespaces${needs(missing)}`, () => {
+  let world: World
+  beforeEach(async () => {
+    world = new World()
+    await world.open()
+  })
+  afterEach(() => world.close())
 
-    test.each([
-      { egress: 'tun', flags: ['--egress', 'tun', '--egress-ip', STATIC_IP], seen: STATIC_IP },
-      { egress: 'kernel', flags: ['--egress', 'kernel'], seen: GATEWAY_INSIDE },
-    ])(
-      '$egress egress: everything of a client goes out from one address and comes back whole',
-      async ({ flags, seen }) => {
-        const before = world.gatewayState()
-        const captures = world.capture()
-        const gateway = await world.startGateway(flags, GATEWAY_OUTER)
-        const laptop = world.addPeer('laptop')
-        await world.connect(world.client, laptop)
-
-        expect(await world.client.exec('ping', '-c', '5', '-i', '0.2', '-W', '2', WEB)).toContain('5 received')
-        expect(await world.download(world.client, 100 * MIB)).toBe(world.checksum(100 * MIB))
-        expect(await world.client.exec('node', UDP_CLIENT, WEB, '200', '512')).toBe('200\n')
-
-        const urls = Array.from({ length: 50 }, () => ['-o', '/dev/null', `http://${WEB}/${MIB}`]).flat()
-        const report = await world.client.exec(
-          'curl',
-          '-sSZ',
-          '--parallel-max',
-          '50',
-          '-w',
-          '%{size_download}\\n',
-          ...urls,
-        )
-        expect(report.trim().split('\n')).toEqual(Array(50).fill(String(MIB)))
-
-        // A second peer, added while the first one's traffic flows, works at once, and the first is not disturbed.
-        const meanwhile = world.download(world.client, 50 * MIB)
-        await world.connect(world.secondClient, world.addPeer('phone'))
-        expect(await world.download(world.secondClient, MIB)).toBe(world.checksum(MIB))
-        expect(await meanwhile).toBe(world.checksum(50 * MIB))
-
-        // A peer that is removed is cut off at once.
-        world.millrace('peer', 'remove', 'phone', '--state', world.state)
-        await expect(world.secondClient.exec('curl', '-sS', '--max-time', '3', `http://${WEB}/1`)).rejects.toThrow()
-        expect(await world.download(world.client, MIB)).toBe(world.checksum(MIB))
-
-        await world.disconnect()
-        expect(await gateway.stop('SIGTERM'), gateway.stderr).toBe(0)
-        await captures.stop()
-        expect(world.gatewayState()).toEqual(before)
-        expect(new Set(world.seenByServer())).toEqual(new Set([`http ${seen}`, `udp ${seen}`]))
-        captures.check(seen)
-      },
-      180_000,
-    )
-
-    test('over IPv6 outside', async () => {
-      const gateway = await world.startGateway(['--egress', 'tun', '--egress-ip', STATIC_IP], `[${GATEWAY_OUTER6}]`)
-      await world.connect(world.client, world.addPeer('laptop'))
-      expect(await world.download(world.client, 10 * MIB)).toBe(world.checksum(10 * MIB))
-      expect(new Set(world.seenByServer())).toEqual(new Set([`http ${STATIC_IP}`]))
-      await world.disconnect()
-      expect(await gateway.stop('SIGINT'), gateway.stderr).toBe(0)
-    }, 60_000)
-
-    test('after a kill -9 the next run cleans up what was left, and the same client works again', async () => {
+  test.each([
+    { egress: 'tun', flags: ['--egress', 'tun', '--egress-ip', STATIC_IP], seen: STATIC_IP },
+    { egress: 'kernel', flags: ['--egress', 'kernel'], seen: GATEWAY_INSIDE },
+  ])(
+    '$egress egress: everything of a client goes out from one address and comes back whole',
+    async ({ flags, seen }) => {
       const before = world.gatewayState()
-      const flags = ['--egress', 'kernel']
-      const killed = await world.startGateway(flags, GATEWAY_OUTER)
-      const laptop = world.addPeer('laptop')
-      await killed.stop('SIGKILL')
-      expect(world.gatewayState()).not.toEqual(before)
+      const captures = world.capture()
       const gateway = await world.startGateway(flags, GATEWAY_OUTER)
+      const laptop = world.addPeer('laptop')
       await world.connect(world.client, laptop)
+
+      expect(await world.client.exec('ping', '-c', '5', '-i', '0.2', '-W', '2', WEB)).toContain('5 received')
+      expect(await world.download(world.client, 100 * MIB)).toBe(world.checksum(100 * MIB))
+      expect(await world.client.exec('node', UDP_CLIENT, WEB, '200', '512')).toBe('200\n')
+
+      const urls = Array.from({ length: 50 }, () => ['-o', '/dev/null', `http://${WEB}/${MIB}`]).flat()
+      const report = await world.client.exec(
+        'curl',
+        '-sSZ',
+        '--parallel-max',
+        '50',
+        '-w',
+        '%{size_download}\\n',
+        ...urls,
+      )
+      expect(report.trim().split('\n')).toEqual(Array(50).fill(String(MIB)))
+
+      // A second peer, added while the first one's traffic flows, works at once, and the first is not disturbed.
+      const meanwhile = world.download(world.client, 50 * MIB)
+      await world.connect(world.secondClient, world.addPeer('phone'))
+      expect(await world.download(world.secondClient, MIB)).toBe(world.checksum(MIB))
+      expect(await meanwhile).toBe(world.checksum(50 * MIB))
+
+      // A peer that is removed is cut off at once.
+      world.millrace('peer', 'remove', 'phone', '--state', world.state)
+      await expect(world.secondClient.exec('curl', '-sS', '--max-time', '3', `http://${WEB}/1`)).rejects.toThrow()
       expect(await world.download(world.client, MIB)).toBe(world.checksum(MIB))
+
       await world.disconnect()
-      expect(await gateway.stop(), gateway.stderr).toBe(0)
+      expect(await gateway.stop('SIGTERM'), gateway.stderr).toBe(0)
+      await captures.stop()
       expect(world.gatewayState()).toEqual(before)
-    }, 60_000)
-  },
-)
+      expect(new Set(world.seenByServer())).toEqual(new Set([`http ${seen}`, `udp ${seen}`]))
+      captures.check(seen)
+    },
+    180_000,
+  )
+
+  test('over IPv6 outside', async () => {
+    const gateway = await world.startGateway(['--egress', 'tun', '--egress-ip', STATIC_IP], `[${GATEWAY_OUTER6}]`)
+    await world.connect(world.client, world.addPeer('laptop'))
+    expect(await world.download(world.client, 10 * MIB)).toBe(world.checksum(10 * MIB))
+    expect(new Set(world.seenByServer())).toEqual(new Set([`http ${STATIC_IP}`]))
+    await world.disconnect()
+    expect(await gateway.stop('SIGINT'), gateway.stderr).toBe(0)
+  }, 60_000)
+
+  test('after a kill -9 the next run cleans up what was left, and the same client works again', async () => {
+    const before = world.gatewayState()
+    const flags = ['--egress', 'kernel']
+    const killed = await world.startGateway(flags, GATEWAY_OUTER)
+    const laptop = world.addPeer('laptop')
+    await killed.stop('SIGKILL')
+    expect(world.gatewayState()).not.toEqual(before)
+    const gateway = await world.startGateway(flags, GATEWAY_OUTER)
+    await world.connect(world.client, laptop)
+    expect(await world.download(world.client, MIB)).toBe(world.checksum(MIB))
+    await world.disconnect()
+    expect(await gateway.stop(), gateway.stderr).toBe(0)
+    expect(world.gatewayState()).toEqual(before)
+  }, 60_000)
+})
 
 /** Two clients, the gateway between two networks, and a server that knows nothing of the tunnel. */
 class World {

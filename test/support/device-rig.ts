@@ -94,4 +94,3 @@ export class DeviceRig {
 function hexOf(packet: Packet): string {
   return Buffer.from(packet.bytes()).toString('hex')
 }
-

@@ -36,15 +36,20 @@ export interface EndOptions {
   readonly pool?: PoolOptions
 }
 
-interface EndSetup extends EndOptions {
+/** {@link EndOptions} and what the tunnel gives each of its ends. */
+export interface EndSetup extends EndOptions {
+  readonly clock: VirtualClock
   readonly seed: number
   readonly privateKey: string
   readonly wire: SimulatedUdp
   readonly address: string
   readonly other: string
+  /** Where the other end is on the wire. */
+  readonly otherWire: string
   readonly known: PeerOptions
 }
 
+/** One end of a {@link Tunnel}: the stack, its host, and what came of it. */
 export class End {
   readonly wire: SimulatedUdp
   readonly layer: WireguardLayer
@@ -52,23 +57,22 @@ export class End {
   readonly received: string[] = []
   /** `12.5 session-up b`, time in seconds. */
   readonly events: string[] = []
+  /** The same as they are. */
   readonly rawEvents: WireguardEvent[] = []
   readonly #setup: EndSetup
-  readonly #tunnel: Tunnel
   readonly #host: MemoryHost
   #table: AllowedIpTable | undefined
   #running: RunningStack | undefined
 
-  constructor(tunnel: Tunnel, setup: EndSetup) {
-    const { privateKey, peer = {}, mtu, known, wire } = setup
-    this.#tunnel = tunnel
+  constructor(setup: EndSetup) {
+    const { clock, privateKey, peer = {}, mtu, known, wire } = setup
     this.#setup = setup
     this.wire = wire
     const peers = peer === false ? [] : [{ ...known, ...peer }]
     this.layer = wireguard({ privateKey, peers, ...(mtu === undefined ? {} : { mtu }) })
     this.layer.events.subscribe((event) => {
       this.rawEvents.push(event)
-      this.events.push(`${Math.round(tunnel.clock.now()) / SECOND} ${event.type} ${event.peer.name}`)
+      this.events.push(`${Math.round(clock.now()) / 1000} ${event.type} ${event.peer.name}`)
     })
     this.#host = new MemoryHost({
       receive: (bytes) => this.received.push(Buffer.from(bytes.subarray(HEADER)).toString()),
@@ -76,8 +80,8 @@ export class End {
   }
 
   async start(): Promise<void> {
-    const { seed, pool } = this.#setup
-    const runtime = runtimeWith(bind(CLOCK, this.#tunnel.clock), bind(RANDOM, new SeededRandom(seed)))
+    const { clock, seed, pool } = this.#setup
+    const runtime = runtimeWith(bind(CLOCK, clock), bind(RANDOM, new SeededRandom(seed)))
     this.#running = await stack(this.wire, { runtime, ...(pool === undefined ? {} : { pool }) })
       .layer(this.layer)
       .layer({
@@ -110,7 +114,7 @@ export class End {
   }
 
   /** Lets datagrams come in from the wire, from where the other end is if nothing else is said. */
-  deliver(bytes: Uint8Array, from: string = this === this.#tunnel.a ? WIRE_B : WIRE_A): void {
+  deliver(bytes: Uint8Array, from: string = this.#setup.otherWire): void {
     this.wire.deliver(bytes, parseSocketAddress(from))
   }
 
@@ -137,4 +141,3 @@ export class End {
     return Object.fromEntries(this.#running?.drops().map(({ reason, packets }) => [reason, packets]) ?? [])
   }
 }
-

@@ -1,39 +1,6 @@
-import {
-  bind,
-  CLOCK,
-  type Context,
-  type PeerPacket,
-  type PoolOptions,
-  parseAddress,
-  parseSocketAddress,
-  RANDOM,
-  type RunningStack,
-  runtimeWith,
-  type Service,
-  stack,
-} from '@millrace/core'
-import {
-  ipv4,
-  MemoryHost,
-  type NetworkConditions,
-  payload,
-  SeededRandom,
-  SimulatedNetwork,
-  type SimulatedUdp,
-  VirtualClock,
-} from '@millrace/core/testing'
-import {
-  ALLOWED_IPS,
-  type AllowedIpTable,
-  allowedIps,
-  encodeKey,
-  type PeerOptions,
-  type PeerState,
-  publicKeyOf,
-  type WireguardEvent,
-  type WireguardLayer,
-  wireguard,
-} from '@millrace/layer-wireguard'
+import { type NetworkConditions, SimulatedNetwork, VirtualClock } from '@millrace/core/testing'
+import { encodeKey, publicKeyOf } from '@millrace/layer-wireguard'
+import { End, type EndOptions } from './tunnel-end.ts'
 
 export const SECOND = 1000
 export const PRIVATE_A: string = encodeKey(new Uint8Array(32).fill(0x48))
@@ -82,21 +49,25 @@ export class Tunnel implements AsyncDisposable {
       this.sent.push(sent)
       this.network.conditions = this.loses(sent) ? { ...usual, loss: 1 } : usual
     }
-    this.a = new End(this, {
+    this.a = new End({
+      clock: this.clock,
       seed: 1,
       privateKey: PRIVATE_A,
       wire: this.network.udp(WIRE_A),
       address: '10.0.0.1',
       other: '10.0.0.2',
+      otherWire: WIRE_B,
       known: { publicKey: PUBLIC_B, endpoint: WIRE_B, allowedIps: ['10.0.0.2/32'], name: 'b' },
       ...a,
     })
-    this.b = new End(this, {
+    this.b = new End({
+      clock: this.clock,
       seed: 2,
       privateKey: PRIVATE_B,
       wire: this.network.udp(WIRE_B),
       address: '10.0.0.2',
       other: '10.0.0.1',
+      otherWire: WIRE_A,
       known: { publicKey: PUBLIC_A, allowedIps: ['10.0.0.1/32'], name: 'a' },
       ...b,
     })
