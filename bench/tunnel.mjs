@@ -22,12 +22,19 @@ const peer = (i) => ({
   allowedIps: [`10.9.0.${2 - i}/32`],
 })
 
+const running = new Set()
+
+/** Starts a program in one end's namespace; the function returned ends it. */
 function start(i, ...command) {
   const child = spawn('ip', ['netns', 'exec', names[i], ...command], { stdio: ['ignore', 'ignore', 'inherit'] })
-  return async () => {
+  const exit = once(child, 'exit')
+  const stop = async () => {
+    running.delete(stop)
     child.kill()
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    await exit
   }
+  running.add(stop)
+  return { stop, exit }
 }
 
 const implementations = {
@@ -42,7 +49,7 @@ const implementations = {
       device(i),
     ),
   'wireguard-go': async (i) => {
-    const stop = start(i, 'sh', '-c', `exec wireguard-go -f ${device(i)} 2>/dev/null`)
+    start(i, 'sh', '-c', `exec wireguard-go -f ${device(i)} 2>/dev/null`)
     await waitFor(i)
     const { publicKey, endpoint, allowedIps } = peer(i)
     const file = `${folder}/${i}.key`
@@ -63,7 +70,6 @@ const implementations = {
     )
     inside(i, 'ip', 'address', 'add', `10.9.0.${i + 1}/24`, 'dev', device(i))
     inside(i, 'ip', 'link', 'set', device(i), 'mtu', '1420', 'up')
-    return stop
   },
 }
 
@@ -76,18 +82,18 @@ async function waitFor(i) {
 }
 
 async function measure(name) {
-  const stops = [await implementations[name](0), await implementations[name](1)]
   try {
+    for (const i of [0, 1]) await implementations[name](i)
     await Promise.all([waitFor(0), waitFor(1)])
     inside(0, 'ping', '-q', '-c', '3', '-i', '0.2', '-W', '5', '10.9.0.2')
     const ping = /= [\d.]+\/([\d.]+)\//.exec(inside(0, 'ping', '-q', '-c', '50', '-i', '0.02', '10.9.0.2'))[1]
     const server = start(1, 'iperf3', '-s', '-1')
     await pause(300)
     const report = JSON.parse(inside(0, 'iperf3', '-J', '-c', '10.9.0.2', '-t', String(seconds), '-O', '1'))
-    await server()
+    await server.exit
     return { tcp: report.end.sum_received.bits_per_second / 1e6, ping: Number(ping) }
   } finally {
-    for (const stop of stops) await stop()
+    for (const stop of running) await stop()
   }
 }
 

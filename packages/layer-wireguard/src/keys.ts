@@ -4,7 +4,7 @@ import { CRYPTO, KEY_LENGTH } from './crypto/crypto.ts'
 /** Reads a key as `wg` writes it: 44 characters of base64. `what` names it in the error. */
 export function decodeKey(text: string, what: string): Uint8Array {
   const key = Uint8Array.from(Buffer.from(text, 'base64'))
-  if (text.length !== 44 || encodeKey(key) !== text) {
+  if (key.length !== KEY_LENGTH || encodeKey(key) !== text) {
     throw new ConfigurationError(`${what}: expected a key of ${KEY_LENGTH} bytes in base64 (44 characters)`)
   }
   return key

@@ -30,7 +30,8 @@ export interface ParsedPeer {
 
 /** Throws a ConfigurationError that names the peer and the option. */
 export function parsePeer(options: PeerOptions): ParsedPeer {
-  const publicKey = decodeKey(options.publicKey, `peer ${options.name ?? ''} publicKey`)
+  const who = options.name === undefined ? 'peer' : `peer ${options.name}`
+  const publicKey = decodeKey(options.publicKey, `${who} publicKey`)
   const changes = parsePeerChanges(options.name ?? options.publicKey, options)
   return {
     publicKey,

@@ -48,7 +48,8 @@ export interface WireguardLayer extends DuplexLayer<Datagram, PeerPacket> {
  * Drops on the way up: `bad-length`, `bad-type`, `bad-mac1`, `initiation-not-authentic`, `initiation-replayed`,
  * `initiation-flood`, `unknown-peer`, `ephemeral-of-low-order`, `unknown-index`, `response-not-authentic`,
  * `cookie-not-authentic`, `session-expired`, `not-authentic`, `replayed`; on the way down: `no-endpoint`,
- * `staged-overflow`, `handshake-failed`, `no-headroom`, `peer-removed`, `peer-key-of-low-order`, `pool-empty`.
+ * `staged-overflow`, `handshake-failed`, `no-headroom`, `peer-removed`, `peer-key-of-low-order`, `pool-empty`,
+ * `super-packet-unsupported`, `device-closed`.
  */
 export function wireguard({ privateKey, peers = [], mtu = 1420 }: WireguardOptions): WireguardLayer {
   return new Wireguard(privateKeyBytes(privateKey), peers, mtu)

@@ -16,7 +16,7 @@ export interface StackOptions {
 }
 
 export interface StartOptions {
-  /** Stops the stack when aborted. */
+  /** Stops the stack when aborted. Aborted before, the start fails; meanwhile, it is finished first and then undone. */
   readonly signal?: AbortSignal
   /** How long a stop may take, milliseconds, default 5,000. What has not ended by then is left behind and logged. */
   readonly stopLimit?: number

@@ -155,12 +155,13 @@ export class Device {
     }
   }
 
-  /** Ends and wipes all sessions and drops what waits. The peers stay, for another `open`. */
+  /** Ends and wipes all sessions and drops what waits. The peers stay, for another `open`, which may begin handshakes at once. */
   close(): void {
     for (const peer of this.#peers.values()) {
       this.#transport.dropStaged(peer, 'device-closed')
       this.#forgetKeys(peer)
       peer.timers.clear()
+      peer.lastSentHandshakeAt = Number.NEGATIVE_INFINITY
     }
   }
 

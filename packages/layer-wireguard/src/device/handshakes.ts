@@ -51,6 +51,10 @@ export class Handshakes {
     const { crypto, now, random, output } = this.#state
     if (!isRetry) peer.timers.handshakeAttempts = 0
     if (now - peer.lastSentHandshakeAt < REKEY_TIMEOUT) return
+    if (peer.endpoint === undefined) {
+      output.drop('no-endpoint', 1)
+      return
+    }
     peer.lastSentHandshakeAt = now
     if (peer.staticShared === undefined) {
       output.drop('peer-key-of-low-order', 1)
@@ -104,6 +108,7 @@ export class Handshakes {
     peer.lastInitiationAt = now
     peer.receivedBytes += packet.length
     this.#state.setEndpoint(peer, packet.remote)
+    this.#timers.authenticatedReceived(peer)
 
     const made = createResponse(crypto, opened, peer.presharedKey, this.#newPrivateKey(), EMPTY)
     if (made === undefined) return 'ephemeral-of-low-order'

@@ -117,7 +117,9 @@ export class Timers {
       this.#actions.initiate(peer, false)
     }
     if (timers.persistentKeepalive <= now) {
+      // Set again before it is sent: it may not get as far as the wire.
       timers.persistentKeepalive = OFF
+      this.#traversed(peer)
       if (timers.persistentKeepaliveInterval > 0) this.#actions.sendKeepalive(peer)
     }
     if (timers.sessionExpiry <= now) {

@@ -41,6 +41,7 @@ export class Transport {
 
   /** Seals a packet for the wire, in place; or keeps a copy until there is a session. */
   send(packet: PeerPacket, peer: PeerState): Verdict {
+    if (peer.staticShared === undefined) return 'peer-key-of-low-order'
     if (peer.endpoint === undefined) return 'no-endpoint'
     if (packet.segmentSize !== 0) return 'super-packet-unsupported'
     const { current } = peer.keypairs
@@ -54,8 +55,12 @@ export class Transport {
     return reason ?? CONSUMED
   }
 
-  /** An empty message, unless others wait that do its work. */
+  /** An empty message, unless others wait that do its work. Without a session a handshake does it, and takes no memory. */
   sendKeepalive(peer: PeerState): void {
+    if (!peer.keypairs.current?.canSend(this.#state.now)) {
+      this.#initiate(peer)
+      return
+    }
     if (peer.staged.length === 0) {
       const packet = this.#state.output.acquire(0)
       if (packet === undefined) {
@@ -76,14 +81,10 @@ export class Transport {
       this.#initiate(peer)
       return
     }
-    const staged = peer.staged.splice(0)
-    this.#state.stagedPackets -= staged.length
-    for (const packet of staged) {
-      if (peer.endpoint === undefined || current.isSpent()) {
-        this.#state.output.drop('no-endpoint', 1)
-        packet.release()
-        continue
-      }
+    while (!current.isSpent()) {
+      const packet = peer.staged.shift()
+      if (packet === undefined) return
+      this.#state.stagedPackets--
       this.#state.output.transmitPacket(this.#seal(packet, peer, current))
     }
   }
@@ -118,6 +119,8 @@ export class Transport {
     packet.length = sealed - TAG_LENGTH
     packet.peer = peer
     const isData = packet.length > 0
+    // Before anything is sent: what is sent now waits for an answer of its own.
+    this.#timers.authenticatedReceived(peer)
     if (peer.keypairs.receivedWith(keypair)) {
       this.#timers.handshakeComplete(peer)
       this.#timers.sessionConfirmed(peer, keypair)
@@ -125,7 +128,6 @@ export class Transport {
     }
     this.#keepFreshAfterReceiving(peer)
     if (isData) this.#timers.dataReceived(peer)
-    this.#timers.authenticatedReceived(peer)
     return isData ? PASS : CONSUMED
   }
 

@@ -22,7 +22,7 @@ export class ReplayWindow {
     // Exact near the window; where it is not exact it is far outside, either way.
     if (ahead > 0) {
       this.#advance(high, low, ahead)
-    } else if (-ahead >= WINDOW) {
+    } else if (-ahead > WINDOW) {
       return false
     }
     const word = (low >>> 5) & (WORDS - 1)
