@@ -34,7 +34,7 @@ export interface NatTableOptions {
 /** Why `open` made no session. All are below 0. */
 export const SESSIONS_EXHAUSTED = -1
 export const PEER_SESSIONS_EXHAUSTED = -2
-export const PORTS_EXHAUSTED = -3
+const PORTS_EXHAUSTED = -3
 
 /** Sessions removed in one go, so that many that fall due together do not hold up the packets. */
 const EXPIRY_STEP = 1024

@@ -145,6 +145,23 @@ describe('counters', () => {
     ])
   })
 
+  test('a layer that drops after it has handed the batch on still counts at its own line', async () => {
+    const { wire, host } = twoEnds()
+    const afterwards: Layer<IpPacket> = {
+      name: 'afterwards',
+      layer: (inner) => ({
+        serve(batch) {
+          inner.serve(batch)
+          for (const packet of batch) batch.drop(packet, 'too-late')
+        },
+      }),
+    }
+    await using running = await stack(wire).layer(afterwards).layer(double).end(host).start()
+    wire.send(packet())
+    host.send(packet())
+    expect(running.drops()).toEqual([{ line: 'afterwards', reason: 'too-late', packets: 2 }])
+  })
+
   test('what the ends refuse is counted at their own line', async () => {
     const { wire, host } = twoEnds()
     await using running = await stack(wire).layer(double).end(host).start()

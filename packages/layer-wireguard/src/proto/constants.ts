@@ -2,7 +2,7 @@
 
 export const REKEY_AFTER_TIME = 120_000
 export const REJECT_AFTER_TIME = 180_000
-export const REKEY_ATTEMPT_TIME = 90_000
+const REKEY_ATTEMPT_TIME = 90_000
 export const REKEY_TIMEOUT = 5_000
 /** Added to REKEY_TIMEOUT at random, from 0 to this less one, so that two ends that start together do not go on together. */
 export const REKEY_TIMEOUT_JITTER = 334

@@ -48,7 +48,7 @@ export function writeResponse(
   return message
 }
 
-export function readUint32(message: Uint8Array, offset: number): number {
+function readUint32(message: Uint8Array, offset: number): number {
   return new DataView(message.buffer, message.byteOffset).getUint32(offset, true)
 }
 
