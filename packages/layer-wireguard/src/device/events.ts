@@ -13,7 +13,7 @@ export interface EventPeer {
  * - `session-rekeyed`: a new session took the place of one still good;
  * - `session-expired`: 180 s after its handshake the session is over, and no other came;
  * - `roamed`: an authenticated packet came from another address than before;
- * - `handshake-failed`: no response for 90 s; it is given up, and what was staged is dropped.
+ * - `handshake-failed`: no response to twenty attempts (100 to 107 s); it is given up, and what was staged is dropped.
  */
 export type WireguardEvent =
   | {
