@@ -175,7 +175,6 @@ class RawEnd<P extends Datagram | PeerPacket> implements Endpoint<P> {
     if (packet === undefined || this.#stack === undefined) throw new Error('a raw end always has a packet to send with')
     packet.memory.set(bytes, packet.offset)
     packet.length = bytes.length
-    packet.direction = 'down'
     this.#burst?.push(address(packet))
     this.#burst?.serve(this.#stack)
   }

@@ -93,7 +93,6 @@ export class TunReader {
       if (reason !== undefined) this.#context.drop(reason)
       return result
     }
-    packet.direction = 'down'
     packet.arrival = arrival
     this.#burst.push(asIpPacket(packet))
     return result

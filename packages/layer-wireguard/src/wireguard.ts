@@ -94,15 +94,10 @@ class Wireguard implements WireguardLayer {
           }
           packet.memory.set(message, packet.offset)
           packet.length = message.length
-          packet.direction = 'down'
           packet.remote = remote
           this.#own?.push(asDatagram(packet))
         },
-        acquire: (size) => {
-          const packet = this.#context?.pool.acquire(size)
-          if (packet !== undefined) packet.direction = 'down'
-          return packet
-        },
+        acquire: (size) => this.#context?.pool.acquire(size),
         transmitPacket: (packet) => this.#own?.push(packet),
         drop: (reason, packets) => this.#drop(reason, packets),
         event: (event) => this.#events.next(event),

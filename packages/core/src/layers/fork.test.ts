@@ -13,15 +13,15 @@ const to = (destination: string, destinationPort = 53): Uint8Array =>
   ipv4({ source: '10.0.0.2', destination }, udpSegment({ sourcePort: 5000, destinationPort }))
 const describeTo = (bytes: Uint8Array): string => `${bytes.slice(16, 20).join('.')}:${bytes[22]! * 256 + bytes[23]!}`
 
-function end(name: string, direction: 'up' | 'down' = 'down') {
+function end(name: string) {
   const seen: string[] = []
-  const host = new MemoryHost({ name, direction, receive: (bytes) => void seen.push(describeTo(bytes)) })
+  const host = new MemoryHost({ name, receive: (bytes) => void seen.push(describeTo(bytes)) })
   return { seen, host, send: (...packets: Uint8Array[]) => host.send(...packets) }
 }
 
 describe('fork', () => {
   test('by prefix: what matches goes to the other end, in order, and both ends send down', async () => {
-    const [wire, office, host] = [end('wire', 'up'), end('office'), end('host')]
+    const [wire, office, host] = [end('wire'), end('office'), end('host')]
     const gateway = stack(wire.host)
       .layer(fork(destinationIn('192.168.0.0/16'), office.host))
       .end(host.host)
@@ -35,7 +35,7 @@ describe('fork', () => {
   })
 
   test('by predicate, to a chain with an end: its lines, edges and drops count under their own names', async () => {
-    const [wire, office, host] = [end('wire', 'up'), end('office'), end('host')]
+    const [wire, office, host] = [end('wire'), end('office'), end('host')]
     const inside = layers<IpPacket>()
       .layer(filter((packet) => packet.destinationPort !== 25, { name: 'no-mail' }))
       .end(office.host)
@@ -64,7 +64,7 @@ describe('fork', () => {
   })
 
   test('the drops of a bare end are counted, and when it throws the other packets still pass', async () => {
-    const [wire, host] = [end('wire', 'up'), end('host')]
+    const [wire, host] = [end('wire'), end('host')]
     const refusing: Endpoint<IpPacket> = {
       name: 'refusing',
       connect: () => ({
@@ -88,7 +88,7 @@ describe('fork', () => {
   })
 
   test('entered again while it serves, it delivers each packet once', async () => {
-    const [host, wire] = [end('host'), end('wire', 'up')]
+    const [host, wire] = [end('host'), end('wire')]
     const seen: string[] = []
     // As a local service does: it answers while it is served, and the answer comes up again at once.
     const office = new MemoryHost({
@@ -109,7 +109,7 @@ describe('fork', () => {
   })
 
   test('a predicate that throws leaves nothing behind for the next batch', async () => {
-    const [wire, office, host] = [end('wire', 'up'), end('office'), end('host')]
+    const [wire, office, host] = [end('wire'), end('office'), end('host')]
     const picky = (packet: IpPacket): boolean => {
       if (packet.destinationPort === 13) throw new Error('boom')
       return false
@@ -123,7 +123,7 @@ describe('fork', () => {
   })
 
   test('a fork inside a fork', async () => {
-    const [wire, host, a, b] = [end('wire', 'up'), end('host'), end('a'), end('b')]
+    const [wire, host, a, b] = [end('wire'), end('host'), end('a'), end('b')]
     const outer = layers<IpPacket>()
       .layer(tap(() => {}))
       .layer(fork(destinationIn('192.168.7.0/24'), b.host))

@@ -13,7 +13,7 @@ const port = (bytes: Uint8Array): number => bytes[22]! * 256 + bytes[23]!
 async function startWith(layer: ReturnType<typeof tap<IpPacket>>) {
   const atWire: number[] = []
   const atHost: number[] = []
-  const wire = new MemoryHost({ name: 'wire', direction: 'up', receive: (bytes) => void atWire.push(port(bytes)) })
+  const wire = new MemoryHost({ name: 'wire', receive: (bytes) => void atWire.push(port(bytes)) })
   const host = new MemoryHost({ name: 'host', receive: (bytes) => void atHost.push(port(bytes)) })
   const running = await stack(wire).layer(layer).end(host).start()
   return { wire, host, atWire, atHost, running }

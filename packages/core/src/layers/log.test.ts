@@ -61,7 +61,7 @@ describe('the log layer', () => {
     const at = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message })
     const logger: Logger = { ...silentLogger, debug: at('debug'), info: at('info') }
     const clock = new VirtualClock()
-    const wire = new MemoryHost({ direction: 'up' })
+    const wire = new MemoryHost()
     let received = 0
     const host = new MemoryHost({ receive: () => void received++ })
     await stack(wire, { runtime: runtimeWith(bind(CLOCK, clock), bind(LOGGER, logger)) })

@@ -29,6 +29,9 @@ export interface Gate {
   logger: Logger
 }
 
+/** Names of drops that an edge counts one by one, at most. */
+const MAXIMUM_REASONS = 64
+
 /**
  * Stands between two lines, counts what passes, says which way it goes, and is the wall behind which a layer may fail:
  * what it throws becomes a counted drop. A number counts exactly up to 2^53.
@@ -81,8 +84,10 @@ export class Edge<P extends Packet> implements Service<P>, DropCounter {
     }
   }
 
+  /** A layer that makes names out of packets must not fill the table: past a bound all new names are one. */
   count(reason: string, packets: number): void {
-    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + packets)
+    const name = this.#drops.has(reason) || this.#drops.size < MAXIMUM_REASONS ? reason : 'other'
+    this.#drops.set(name, (this.#drops.get(name) ?? 0) + packets)
   }
 
   statistics(): EdgeStatistics {

@@ -19,7 +19,7 @@ function rig(layer: Layer<IpPacket>) {
   const errors: object[] = []
   const logger: Logger = { ...silentLogger, error: (fields) => void errors.push(fields) }
   let received = 0
-  const wire = new MemoryHost({ name: 'wire', direction: 'up' })
+  const wire = new MemoryHost({ name: 'wire' })
   const host = new MemoryHost({ name: 'host', receive: () => void received++ })
   const gateway = stack(wire, { runtime: runtimeWith(bind(LOGGER, logger)) })
     .layer(layer)

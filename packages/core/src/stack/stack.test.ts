@@ -14,7 +14,7 @@ const packet = (ttl = 64): Uint8Array =>
 function twoEnds() {
   const atWire: number[] = []
   const atHost: number[] = []
-  const wire = new MemoryHost({ name: 'wire', direction: 'up', receive: (bytes) => void atWire.push(bytes[8]!) })
+  const wire = new MemoryHost({ name: 'wire', receive: (bytes) => void atWire.push(bytes[8]!) })
   const host = new MemoryHost({ name: 'host', receive: (bytes) => void atHost.push(bytes[8]!) })
   return { wire, host, atWire, atHost }
 }

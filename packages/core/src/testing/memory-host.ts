@@ -2,27 +2,23 @@ import type { Context, Endpoint, Service } from '../contract/index.ts'
 import { parseIp } from '../ip/parse-ip.ts'
 import { Burst } from '../packet/burst.ts'
 import { asIpPacket } from '../packet/kind.ts'
-import type { Direction, IpPacket } from '../packet/packet.ts'
+import type { IpPacket } from '../packet/packet.ts'
 
 export interface MemoryHostOptions {
   readonly name?: string
-  /** Which way its packets go. Default `down`; `up` makes it stand for the wire, under a stack of IP packets. */
-  readonly direction?: Direction
   /** Called with a copy of each packet that reaches the host. */
   readonly receive?: (bytes: Uint8Array) => void
 }
 
-/** A host end in memory: what a TUN is to the kernel, this is to your test or program. */
+/** A host end in memory: what a TUN is to the kernel, this is to your test or program. It may also stand for the wire of a stack of IP packets. */
 export class MemoryHost implements Endpoint<IpPacket> {
   readonly name: string
-  readonly #direction: Direction
   readonly #receive: (bytes: Uint8Array) => void
   #stack: Service<IpPacket> | undefined
   #context: Context | undefined
 
-  constructor({ name = 'memory-host', direction = 'down', receive = () => {} }: MemoryHostOptions = {}) {
+  constructor({ name = 'memory-host', receive = () => {} }: MemoryHostOptions = {}) {
     this.name = name
-    this.#direction = direction
     this.#receive = receive
   }
 
@@ -60,7 +56,6 @@ export class MemoryHost implements Endpoint<IpPacket> {
       }
       packet.memory.set(bytes, packet.offset)
       packet.length = bytes.length
-      packet.direction = this.#direction
       packet.arrival = context.clock.now()
       const reason = parseIp(packet)
       if (reason === undefined) burst.push(asIpPacket(packet))

@@ -58,7 +58,6 @@ class Speaker implements Endpoint<Datagram> {
     packet.memory.set(bytes, packet.offset)
     packet.length = bytes.length
     packet.segmentSize = segmentSize
-    packet.direction = 'down'
     packet.remote = parseSocketAddress(to)
     burst.push(asDatagram(packet))
     burst.serve(this.#down!)

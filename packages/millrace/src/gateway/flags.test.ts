@@ -1,0 +1,42 @@
+import { ConfigurationError } from '@millrace/core'
+import { describe, expect, test } from 'vitest'
+import { parseFlag } from './flags.ts'
+
+describe('parseFlag', () => {
+  test.each<[keyof typeof parseFlag, string, unknown]>([
+    ['port', '51820', 51_820],
+    ['publicHost', 'auto', 'auto'],
+    ['publicHost', 'vpn.example.org:443', 'vpn.example.org:443'],
+    ['egress', 'kernel', 'kernel'],
+    ['egressIp', '203.0.113.7', '203.0.113.7'],
+    ['subnet', '10.8.0.0/16', '10.8.0.0/16'],
+    ['outer', 'eth0.100', 'eth0.100'],
+    ['dns', '9.9.9.9,2620:fe::fe', ['9.9.9.9', '2620:fe::fe']],
+    ['dns', 'none', []],
+    ['sample', '0', 0],
+  ])('%s %s', (flag, text, expected) => {
+    expect(parseFlag[flag](text)).toEqual(expected)
+  })
+
+  test.each<[keyof typeof parseFlag, string, string]>([
+    ['port', '0', '--listen: expected a port from 1 to 65535, got "0"'],
+    ['port', '65536', '--listen: expected a port from 1 to 65535, got "65536"'],
+    ['port', '1e3', '--listen: expected a port from 1 to 65535, got "1e3"'],
+    ['egress', 'rootless', '--egress rootless is not available yet: use --egress tun or --egress kernel'],
+    ['egress', 'nat', '--egress: expected tun or kernel, got "nat"'],
+    ['egressIp', '203.0.113', '--egress-ip: expected an IPv4 or IPv6 address, got "203.0.113"'],
+    ['egressIp', '2001:db8::1', '--egress-ip: expected an IPv4 address, got "2001:db8::1"'],
+    ['subnet', '10.7.0.0/31', '--subnet: 10.7.0.0/31 is too small: the gateway and one client need a /30 at least'],
+    ['dns', 'resolver', '--dns: expected an IPv4 or IPv6 address, got "resolver"'],
+    ['dns', '', '--dns: expected an IPv4 or IPv6 address, got ""'],
+    ['sample', '-1', '--log: expected a whole number, got "-1"'],
+    [
+      'interface',
+      'a/b',
+      '--interface: expected an interface name of 1 to 15 letters, digits, ".", "_" or "-", got "a/b"',
+    ],
+    ['outer', '..', '--outer: expected an interface name of 1 to 15 letters, digits, ".", "_" or "-", got ".."'],
+  ])('%s %s: %s', (flag, text, message) => {
+    expect(() => parseFlag[flag](text)).toThrow(new ConfigurationError(message))
+  })
+})

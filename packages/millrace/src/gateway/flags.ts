@@ -1,0 +1,85 @@
+import { ConfigurationError, ipv4ToNumber, parseAddress } from '@millrace/core'
+import { parsePublicHost } from '../state/public-host.ts'
+import { INTERFACE_NAME } from '../state/state.ts'
+import { Subnet } from '../state/subnet.ts'
+
+/** What the command line said about a gateway; what it left out comes from the state, or is the default. */
+export interface GatewayFlags {
+  readonly listen?: number
+  /** `auto`, HOST or HOST:PORT */
+  readonly public?: string
+  readonly egress?: 'tun' | 'kernel'
+  readonly egressIp?: string
+  readonly subnet?: string
+  readonly interface?: string
+  /** `auto` or an interface's name */
+  readonly outer?: string
+  readonly dns?: readonly string[]
+}
+
+/** Each parser takes one option's text and throws a ConfigurationError that names the option. */
+export const parseFlag: {
+  readonly port: (text: string) => number
+  readonly publicHost: (text: string) => string
+  readonly egress: (text: string) => 'tun' | 'kernel'
+  readonly egressIp: (text: string) => string
+  readonly subnet: (text: string) => string
+  readonly interface: (text: string) => string
+  readonly outer: (text: string) => string
+  readonly dns: (text: string) => readonly string[]
+  readonly sample: (text: string) => number
+} = {
+  port(text) {
+    const port = wholeNumber(text)
+    if (!(port >= 1 && port <= 65_535)) {
+      throw new ConfigurationError(`--listen: expected a port from 1 to 65535, got ${JSON.stringify(text)}`)
+    }
+    return port
+  },
+  publicHost(text) {
+    if (text !== 'auto') parsePublicHost(text, '--public')
+    return text
+  },
+  egress(text) {
+    if (text === 'rootless') {
+      throw new ConfigurationError('--egress rootless is not available yet: use --egress tun or --egress kernel')
+    }
+    if (text !== 'tun' && text !== 'kernel') {
+      throw new ConfigurationError(`--egress: expected tun or kernel, got ${JSON.stringify(text)}`)
+    }
+    return text
+  },
+  egressIp(text) {
+    ipv4ToNumber(text, '--egress-ip')
+    return text
+  },
+  subnet: (text) => Subnet.parse(text, '--subnet').text,
+  interface: (text) => interfaceName(text, '--interface'),
+  outer: (text) => interfaceName(text, '--outer'),
+  dns(text) {
+    const addresses = text === 'none' ? [] : text.split(',')
+    for (const address of addresses) parseAddress(address, '--dns')
+    return addresses
+  },
+  sample(text) {
+    const sample = wholeNumber(text)
+    if (Number.isNaN(sample)) {
+      throw new ConfigurationError(`--log: expected a whole number, got ${JSON.stringify(text)}`)
+    }
+    return sample
+  },
+}
+
+function interfaceName(text: string, what: string): string {
+  if (!INTERFACE_NAME.test(text)) {
+    throw new ConfigurationError(
+      `${what}: expected an interface name of 1 to 15 letters, digits, ".", "_" or "-", got ${JSON.stringify(text)}`,
+    )
+  }
+  return text
+}
+
+/** Of at most nine decimal digits; NaN for any other text. */
+function wholeNumber(text: string): number {
+  return /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+}
