@@ -227,7 +227,7 @@ class World {
         const valid = `(udp port 51820 and (${wireguard.map((rule) => `(${rule})`).join(' or ')}))`
         expect(count('outer0', valid)).toBeGreaterThan(70_000)
         expect(count('outer0', `ip and not ${valid}`)).toBe(0)
-        expect(count('inside0', `host ${seen}`)).toBeGreaterThan(70_000)
+        expect(count('inside0', `host ${seen}`)).toBeGreaterThan(1000) // the server's kernel sends large segments
         const foreign = `ip and not (host ${seen} and host ${WEB})`
         expect(count('inside0', foreign)).toBe(0)
         expect(count('inside0', `net ${SUBNET} or udp port 51820`)).toBe(0)

@@ -16,6 +16,7 @@ export {
 } from './ip/checksum.ts'
 export { type IcmpAnswerStatistics, IcmpAnswers, type IcmpAnswersOptions } from './ip/icmp-answers.ts'
 export { ICMP_ERROR_MAXIMUM, type IcmpErrorKind, mayAnswerWithIcmpError, writeIcmpError } from './ip/icmp-error.ts'
+export { LocalAddress } from './ip/local-address.ts'
 export { parseIp } from './ip/parse-ip.ts'
 export { SocketAddress } from './ip/socket-address.ts'
 export { TokenBucket, type TokenBucketOptions } from './ip/token-bucket.ts'

@@ -21,6 +21,9 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const setsockopt = bind<Five>('setsockopt', 'int', ['int', 'int', 'int', 'size_t', 'uint'])
   const sendto = bind<Six>('sendto', 'intptr_t', ['int', 'size_t', 'size_t', 'int', 'size_t', 'uint'])
   const recv = bind<Four>('recv', 'intptr_t', ['int', 'size_t', 'size_t', 'int'])
+  const sendmsg = bind<Transfer>('sendmsg', 'intptr_t', ['int', 'size_t', 'int'])
+  const recvmsg = bind<Transfer>('recvmsg', 'intptr_t', ['int', 'size_t', 'int'])
+  const getsockname = bind<Transfer>('getsockname', 'int', ['int', 'size_t', 'size_t'])
   const eventfd = bind<(initial: number, flags: number) => number>('eventfd', 'int', ['uint', 'int'])
   const poll = bind<Transfer>('poll', 'int', ['size_t', 'ulong', 'int'])
 
@@ -41,6 +44,9 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     setsockopt: (fd, level, option, address, size) => checked(setsockopt(fd, level, option, address, size)),
     sendto: (fd, address, size, flags, to, toSize) => checked(sendto(fd, address, size, flags, to, toSize)),
     recv: (fd, address, size, flags) => checked(recv(fd, address, size, flags)),
+    sendmsg: (fd, message, flags) => checked(sendmsg(fd, message, flags)),
+    recvmsg: (fd, message, flags) => checked(recvmsg(fd, message, flags)),
+    getsockname: (fd, address, size) => checked(getsockname(fd, address, size)),
     eventfd: (initial, flags) => checked(eventfd(initial, flags)),
     poll: (address, count, timeout) => checked(poll(address, count, timeout)),
     pollAsync(address, count, timeout, done) {

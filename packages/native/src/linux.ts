@@ -17,6 +17,19 @@ export const AF_INET6 = 10
 export const AF_NETLINK = 16
 export const AF_PACKET = 17
 
+export const SOL_IP = 0
+export const IP_PKTINFO = 8
+export const SOL_SOCKET = 1
+export const SO_SNDBUF = 7
+export const SO_RCVBUF = 8
+export const SO_SNDBUFFORCE = 32
+export const SO_RCVBUFFORCE = 33
+export const SO_MARK = 36
+export const SOL_IPV6 = 41
+export const IPV6_V6ONLY = 26
+export const IPV6_RECVPKTINFO = 49
+export const IPV6_PKTINFO = 50
+
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_CLOEXEC = 0o2000000

@@ -6,33 +6,37 @@ import type { SystemCalls } from './system-calls.ts'
 /** How long one wait lasts at most, milliseconds: so long may a process that exits without a stop be held up. */
 const WAIT_LIMIT = 500
 
-// Two pollfd { int fd; short events; short revents }, and the 8 bytes an eventfd takes.
-const WAKE_EVENTS = 8
-const WAKE_VALUE = 16
-const SIZE = 24
+// The 8 bytes an eventfd takes, then pollfd { int fd; short events; short revents }, the eventfd's first.
+const WAKE_VALUE = 0
+const EVENTS = 8
+const POLLFD = 8
 
 /**
- * Waits until a descriptor can be read, without blocking the event loop: one asynchronous poll(2) over the descriptor
+ * Waits until one of a few descriptors can be read, without blocking the event loop: one asynchronous poll(2) over them
  * and an eventfd that ends the wait early. It holds a thread of libuv's pool (UV_THREADPOOL_SIZE, 4) while it waits.
  */
 export class Readiness {
   readonly #system: SystemCalls
   readonly #wakeFd: number
-  readonly #bytes = new Uint8Array(SIZE)
-  readonly #view = new DataView(this.#bytes.buffer)
+  readonly #count: number
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
   readonly #address: number
   readonly #finished: (result: number) => void
   #done: ((events: number) => void) | undefined
 
-  constructor(system: SystemCalls, fd: number) {
+  constructor(system: SystemCalls, ...descriptors: readonly number[]) {
     this.#system = system
+    this.#count = descriptors.length + 1
+    this.#bytes = new Uint8Array(EVENTS + this.#count * POLLFD)
+    this.#view = new DataView(this.#bytes.buffer)
     this.#address = system.addressOf(this.#bytes)
     this.#wakeFd = system.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
     if (this.#wakeFd < 0) throw new EnvironmentError(`eventfd failed with ${errnoName(this.#wakeFd)}`)
-    this.#view.setInt32(0, fd, true)
-    this.#view.setInt16(4, POLLIN, true)
-    this.#view.setInt32(WAKE_EVENTS, this.#wakeFd, true)
-    this.#view.setInt16(WAKE_EVENTS + 4, POLLIN, true)
+    for (const [i, fd] of [this.#wakeFd, ...descriptors].entries()) {
+      this.#view.setInt32(EVENTS + i * POLLFD, fd, true)
+      this.#view.setInt16(EVENTS + i * POLLFD + 4, POLLIN, true)
+    }
     this.#view.setBigUint64(WAKE_VALUE, 1n, true)
     this.#finished = (result) => this.#finish(result)
   }
@@ -42,13 +46,12 @@ export class Readiness {
   }
 
   /**
-   * Calls back once with the events of the descriptor (`POLLIN`, `POLLERR`, …), 0 when there were none in half a second or
-   * the wait was woken, or a negated errno. One wait at a time.
+   * Calls back once with the events of all descriptors together (`POLLIN`, `POLLERR`, …), 0 when there were none in half
+   * a second or the wait was woken, or a negated errno. One wait at a time.
    */
   wait(done: (events: number) => void): void {
     this.#done = done
-    this.#view.setInt16(6, 0, true)
-    this.#system.pollAsync(this.#address, 2, WAIT_LIMIT, this.#finished)
+    this.#system.pollAsync(this.#address + EVENTS, this.#count, WAIT_LIMIT, this.#finished)
   }
 
   /** Ends the wait now running and every later one: a woken wait is on its way to be closed. */
@@ -65,6 +68,12 @@ export class Readiness {
     const done = this.#done
     this.#done = undefined
     if (result < 0) done?.(result === -Errno.EINTR ? 0 : result)
-    else done?.(this.#view.getInt16(6, true))
+    else done?.(this.#events())
+  }
+
+  #events(): number {
+    let events = 0
+    for (let i = 1; i < this.#count; i++) events |= this.#view.getInt16(EVENTS + i * POLLFD + 6, true)
+    return events
   }
 }

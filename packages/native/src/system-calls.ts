@@ -19,6 +19,12 @@ export interface SystemCalls {
   /** sendto(2). `to` 0 and `toSize` 0 send to whom the socket is connected, or to the kernel for netlink. */
   sendto(fd: number, address: number, size: number, flags: number, to: number, toSize: number): number
   recv(fd: number, address: number, size: number, flags: number): number
+  /** sendmsg(2); `message` is where a struct msghdr lies. */
+  sendmsg(fd: number, message: number, flags: number): number
+  /** recvmsg(2); lengths and flags in the struct msghdr at `message` are changed by it. */
+  recvmsg(fd: number, message: number, flags: number): number
+  /** getsockname(2); `size` is where a u32 lies, the room at `address` before and the length of the name after. */
+  getsockname(fd: number, address: number, size: number): number
   eventfd(initial: number, flags: number): number
   /** poll(2) over `count` pollfd of 8 bytes; milliseconds. Blocks this thread. */
   poll(address: number, count: number, timeout: number): number

@@ -1,2 +1,3 @@
 export * from './contract.ts'
 export * from './lifecycle.ts'
+export * from './wire.ts'

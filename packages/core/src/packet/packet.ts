@@ -1,3 +1,4 @@
+import type { LocalAddress } from '../ip/local-address.ts'
 import type { SocketAddress } from '../ip/socket-address.ts'
 
 /** `up`: from the wire to the host. `down`: from the host to the wire. */
@@ -46,6 +47,11 @@ export type PacketKind = 'datagram' | 'peer' | 'ip'
 export interface Datagram extends Packet {
   readonly kind: 'datagram'
   remote: SocketAddress
+  /**
+   * Where it came in, or the source it is to be sent from; undefined where the wire does not know, and when the system may
+   * choose. One that is no longer `usable` counts as undefined.
+   */
+  local: LocalAddress | undefined
 }
 
 /** What a peer sent, authenticated but not yet looked at (up), or is to be sent (down). */

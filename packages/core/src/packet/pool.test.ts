@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseSocketAddress } from '../ip/address.ts'
+import { LocalAddress } from '../ip/local-address.ts'
 import { parseIp } from '../ip/parse-ip.ts'
 import { ipv4, tcpSegment } from '../testing/packets.ts'
 import { asIpPacket } from './kind.ts'
@@ -102,6 +103,7 @@ describe('the packet pool', () => {
       arrival: packet.arrival,
       peer: packet.peer,
       remote: packet.remote.toString(),
+      local: packet.local,
       version: packet.version,
       protocol: packet.protocol,
       transport: packet.transport,
@@ -120,6 +122,8 @@ describe('the packet pool', () => {
   })
 })
 
+const here = new LocalAddress(4, '192.0.2.2', 3)
+
 function changeEverything(packet: PooledPacket): void {
   const bytes = ipv4(
     { source: '10.0.0.2', destination: '198.51.100.7', moreFragments: true },
@@ -129,6 +133,7 @@ function changeEverything(packet: PooledPacket): void {
   packet.memory.set(bytes, packet.offset)
   packet.length = bytes.length
   packet.remote = parseSocketAddress('192.0.2.1:1')
+  packet.local = here
   packet.peer = { name: 'laptop' }
   packet.direction = 'down'
   packet.arrival = 42
@@ -163,6 +168,7 @@ describe('a copy', () => {
       arrival: 42,
       peer: { name: 'laptop' },
       remote: parseSocketAddress('192.0.2.1:1'),
+      local: here,
       headroom: HEADROOM,
     })
     expect(copy.transport).toBe(copy.offset + 20)

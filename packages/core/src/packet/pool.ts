@@ -73,6 +73,7 @@ export class PacketPool {
     copy.arrival = from.arrival
     copy.peer = from.peer
     copy.remote = from.remote
+    copy.local = from.local
     copy.version = from.version
     copy.protocol = from.protocol
     copy.transport = from.transport === 0 ? 0 : from.transport - from.offset + copy.offset

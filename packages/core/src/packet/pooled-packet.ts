@@ -1,4 +1,5 @@
 import { formatAddress } from '../ip/address.ts'
+import type { LocalAddress } from '../ip/local-address.ts'
 import { SocketAddress } from '../ip/socket-address.ts'
 import type { Direction, Packet, PacketKind, Peer } from './packet.ts'
 
@@ -26,6 +27,7 @@ export class PooledPacket implements Packet {
   arrival = 0
   peer: Peer | undefined = undefined
   remote: SocketAddress = nowhere
+  local: LocalAddress | undefined = undefined
   /** Filled by `parseIp`; see `IpPacket`. */
   version: 0 | 4 | 6 = 0
   protocol = 0
@@ -116,6 +118,7 @@ export class PooledPacket implements Packet {
     this.arrival = 0
     this.peer = undefined
     this.remote = nowhere
+    this.local = undefined
     this.version = 0
     this.protocol = 0
     this.transport = 0

@@ -15,6 +15,13 @@ export const NETLINK_CAP_ACK = 10
 export const NETLINK_EXT_ACK = 11
 export const NETLINK_ROUTE = 0
 
+// linux/rtnetlink.h: groups of notifications
+export const RTMGRP_LINK = 0x1
+export const RTMGRP_IPV4_IFADDR = 0x10
+export const RTMGRP_IPV4_ROUTE = 0x40
+export const RTMGRP_IPV4_RULE = 0x80
+export const RTMGRP_IPV6_IFADDR = 0x100
+
 // linux/rtnetlink.h
 export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17
