@@ -25,16 +25,25 @@ export interface DeviceRigOptions {
   readonly crypto?: CryptoProvider
   readonly random?: Random
   readonly mtu?: number
+  /** Packets that can be held at once. Default 64. */
+  readonly slots?: number
 }
 
 /** A device alone: what it wants to send is kept as hex. */
 export class DeviceRig {
-  readonly pool = new PacketPool({ slots: 64, jumboSlots: 0 })
+  readonly pool: PacketPool
   readonly out: string[] = []
   readonly drops: Record<string, number> = {}
   readonly device: Device
 
-  constructor({ privateKey, crypto = nodeCrypto, random = new SeededRandom(1), mtu = 1420 }: DeviceRigOptions) {
+  constructor({
+    privateKey,
+    crypto = nodeCrypto,
+    random = new SeededRandom(1),
+    mtu = 1420,
+    slots = 64,
+  }: DeviceRigOptions) {
+    this.pool = new PacketPool({ slots, jumboSlots: 0 })
     const bytes = decodeKey(privateKey, 'key')
     this.device = new Device({
       local: { privateKey: bytes, publicKey: crypto.publicKey(bytes) },

@@ -115,7 +115,7 @@ test('an initiation whose ephemeral key gives no secret with ours gets no respon
   const rig = new DeviceRig({ privateKey: base64(TRANSCRIPT.responderPrivate), crypto })
   const publicKey = base64(TRANSCRIPT.initiatorPublic)
   rig.device.addPeer(parsePeer({ publicKey, allowedIps: [] }))
-  secrets.left = 1
+  secrets.left = 2
   expect(rig.receive(hex(TRANSCRIPT.initiation)).verdict).toBe('ephemeral-of-low-order')
   expect([rig.out, rig.device.indexCount]).toEqual([[], 0])
 })

@@ -1,12 +1,21 @@
-import { ConfigurationError, type Datagram, type PeerPacket, type Random } from '@millrace/core'
+import type { Datagram, PeerPacket, Random } from '@millrace/core'
 import type { AllowedIpTable } from '../allowed-ips/allowed-ips.ts'
 import type { CryptoProvider } from '../crypto/crypto.ts'
 import type { ParsedPeer } from '../options.ts'
-import { MAX_PEERS } from '../proto/constants.ts'
 import type { KeyPair } from '../proto/handshake.ts'
-import { MESSAGE_COOKIE_REPLY, MESSAGE_INITIATION, MESSAGE_RESPONSE, MESSAGE_TRANSPORT } from '../proto/messages.ts'
+import {
+  INITIATION_LENGTH,
+  MESSAGE_COOKIE_REPLY,
+  MESSAGE_INITIATION,
+  MESSAGE_RESPONSE,
+  MESSAGE_TRANSPORT,
+  RESPONSE_LENGTH,
+} from '../proto/messages.ts'
+import { Admission } from './admission.ts'
 import { Handshakes } from './handshakes.ts'
-import { PeerState } from './peer.ts'
+import { Identity } from './identity.ts'
+import type { PeerState } from './peer.ts'
+import { PeerTable } from './peer-table.ts'
 import { type DeviceOutput, DeviceState } from './state.ts'
 import { Timers } from './timers.ts'
 import { Transport } from './transport.ts'
@@ -14,7 +23,8 @@ import type { Verdict } from './verdict.ts'
 
 /** What a device is made of. It reads no clock, draws no randomness but from here, and opens no socket. */
 export interface DeviceOptions {
-  readonly local: KeyPair
+  /** Undefined: no private key yet; see `setPrivateKey`. */
+  readonly local: KeyPair | undefined
   readonly crypto: CryptoProvider
   readonly random: Random
   readonly allowedIps: AllowedIpTable
@@ -34,12 +44,13 @@ export class Device {
   readonly #timers: Timers
   readonly #handshakes: Handshakes
   readonly #transport: Transport
-  readonly #allowedIps: AllowedIpTable
-  readonly #peers = new Map<string, PeerState>()
+  readonly #admission: Admission
+  readonly #peers: PeerTable
 
   constructor({ local, crypto, random, allowedIps, mtu, output, copy }: DeviceOptions) {
-    this.#state = new DeviceState(output, random, crypto, local)
-    this.#allowedIps = allowedIps
+    this.#state = new DeviceState(output, random, crypto)
+    if (local !== undefined) this.#state.identity = new Identity(local, () => this.#state.random)
+    this.#peers = new PeerTable(this.#state, allowedIps)
     this.#timers = new Timers(this.#state, {
       initiate: (peer, isRetry) => this.#handshakes.initiate(peer, isRetry),
       sendKeepalive: (peer) => this.#transport.sendKeepalive(peer),
@@ -48,18 +59,28 @@ export class Device {
     })
     const initiate = (peer: PeerState): void => this.#handshakes.initiate(peer, false)
     this.#transport = new Transport(this.#state, this.#timers, mtu, initiate, copy)
-    this.#handshakes = new Handshakes(this.#state, this.#timers, this.#peers, (peer) =>
+    this.#handshakes = new Handshakes(this.#state, this.#timers, this.#peers.byId, (peer) =>
       this.#transport.sendKeepalive(peer),
+    )
+    this.#admission = new Admission(this.#state, (packet) =>
+      packet.length === INITIATION_LENGTH
+        ? this.#handshakes.receiveInitiation(packet)
+        : this.#handshakes.receiveResponse(packet),
     )
   }
 
   get peers(): ReadonlyMap<string, PeerState> {
-    return this.#peers
+    return this.#peers.byId
   }
 
   /** When `tick` is to be called, Clock.now milliseconds; Infinity for not at all. */
   get nextDeadline(): number {
-    return this.#state.deadlines.next
+    return this.#admission.queued > 0 ? this.#state.now : this.#state.deadlines.next
+  }
+
+  /** Whether handshakes now need a cookie. */
+  get underLoad(): boolean {
+    return this.#admission.underLoad
   }
 
   /** Indices in use: handshakes pending and sessions. */
@@ -71,6 +92,7 @@ export class Device {
   at(now: number, wall: number): void {
     this.#state.now = now
     this.#state.wall = wall
+    this.#admission.beginStep()
   }
 
   /** Takes a datagram from the wire. `PASS`: it is a packet of `packet.peer` now. */
@@ -80,9 +102,9 @@ export class Device {
       case MESSAGE_TRANSPORT:
         return this.#transport.receive(packet)
       case MESSAGE_INITIATION:
-        return this.#handshakes.receiveInitiation(packet)
+        return packet.length === INITIATION_LENGTH ? this.#admission.admit(packet) : 'bad-length'
       case MESSAGE_RESPONSE:
-        return this.#handshakes.receiveResponse(packet)
+        return packet.length === RESPONSE_LENGTH ? this.#admission.admit(packet) : 'bad-length'
       case MESSAGE_COOKIE_REPLY:
         return this.#handshakes.receiveCookieReply(packet)
       default:
@@ -93,51 +115,49 @@ export class Device {
   /** Takes a packet for a peer. `PASS`: it is a datagram for the wire now. */
   send(packet: PeerPacket): Verdict {
     const peer = packet.peer as PeerState
-    if (this.#peers.get(peer.id) !== peer) return 'peer-removed'
+    if (this.#peers.byId.get(peer.id) !== peer) return 'peer-removed'
     return this.#transport.send(packet, peer)
   }
 
   /** Does what is due. */
   tick(): void {
+    this.#admission.work()
     this.#timers.run()
   }
 
-  addPeer(parsed: ParsedPeer): void {
-    const { publicKey, id } = parsed
-    if (this.#peers.has(id)) throw new ConfigurationError(`peer ${id}: there already`)
-    if (this.#peers.size >= MAX_PEERS) throw new ConfigurationError(`peer ${id}: no more than ${MAX_PEERS} peers`)
-    if (Buffer.compare(publicKey, this.#state.local.publicKey) === 0) {
-      throw new ConfigurationError(`peer ${id}: that is this device's own public key`)
-    }
-    const peer = new PeerState(publicKey, id, parsed.name ?? shortName(id), (keypair) => {
-      keypair.wipe()
-      this.#state.indices.free(keypair.localIndex)
-    })
-    peer.staticShared = this.#state.crypto.sharedSecret(this.#state.local.privateKey, publicKey)
-    this.#peers.set(id, peer)
-    this.#configure(peer, parsed)
+  /** Throws a ConfigurationError if it is there already, is this device itself, or is one too many. */
+  addPeer(parsed: ParsedPeer): PeerState {
+    return this.#peers.add(parsed)
   }
 
   /** Changes what `parsed` names and leaves the rest. */
   updatePeer(id: string, parsed: Partial<ParsedPeer>): void {
-    const peer = this.#peers.get(id)
-    if (peer === undefined) throw new ConfigurationError(`peer ${id}: not known`)
-    this.#configure(peer, parsed)
+    this.#peers.update(id, parsed)
   }
 
   /** Ends its sessions at once, wipes its keys, drops what waits for it. */
   removePeer(id: string): boolean {
-    const peer = this.#peers.get(id)
+    const peer = this.#peers.remove(id)
     if (peer === undefined) return false
-    peer.removed = true
-    this.#peers.delete(id)
-    this.#allowedIps.removeAll(peer)
     this.#transport.dropStaged(peer, 'peer-removed')
     this.#forgetKeys(peer)
     peer.timers.clear()
     peer.presharedKey.fill(0)
     peer.staticShared?.fill(0)
     return true
+  }
+
+  /**
+   * Another private key, or none. A peer with our new public key goes; sessions end, for they stand for the old key, and
+   * the next packet of each peer begins a handshake at once (kernel `wg_set_device`).
+   */
+  setPrivateKey(local: KeyPair | undefined): void {
+    this.#state.identity?.local.privateKey.fill(0)
+    this.#state.identity = local && new Identity(local, () => this.#state.random)
+    for (const peer of [...this.#peers.byId.values()]) {
+      if (this.#peers.isOwnKey(peer.publicKey)) this.removePeer(peer.id)
+      else this.#endSessions(peer)
+    }
   }
 
   /** Takes other sources of randomness and primitives from now on. */
@@ -148,7 +168,7 @@ export class Device {
 
   /** Arms what has to run from the beginning: persistent keepalives, which bring sessions up. */
   open(): void {
-    for (const peer of this.#peers.values()) {
+    for (const peer of this.#peers.byId.values()) {
       if (peer.timers.persistentKeepaliveInterval === 0) continue
       peer.timers.persistentKeepalive = this.#state.now
       this.#state.schedule(peer)
@@ -157,34 +177,18 @@ export class Device {
 
   /** Ends and wipes all sessions and drops what waits. The peers stay, for another `open`, which may begin handshakes at once. */
   close(): void {
-    for (const peer of this.#peers.values()) {
+    this.#admission.clear()
+    for (const peer of this.#peers.byId.values()) {
       this.#transport.dropStaged(peer, 'device-closed')
-      this.#forgetKeys(peer)
+      this.#endSessions(peer)
       peer.timers.clear()
-      peer.lastSentHandshakeAt = Number.NEGATIVE_INFINITY
     }
   }
 
-  #configure(peer: PeerState, parsed: Partial<ParsedPeer>): void {
-    if (parsed.name !== undefined) peer.name = parsed.name
-    if (parsed.presharedKey !== undefined) peer.presharedKey = parsed.presharedKey.slice()
-    if (parsed.endpoint !== undefined) peer.endpoint = parsed.endpoint
-    if (parsed.allowedIps !== undefined) {
-      this.#allowedIps.removeAll(peer)
-      for (const prefix of parsed.allowedIps) this.#allowedIps.insert(prefix, peer)
-    }
-    if (parsed.persistentKeepalive !== undefined) this.#setPersistentKeepalive(peer, parsed.persistentKeepalive * 1000)
-  }
-
-  /** To turn it on sends one at once, as in the kernel. */
-  #setPersistentKeepalive(peer: PeerState, interval: number): void {
-    const wasOff = peer.timers.persistentKeepaliveInterval === 0
-    peer.timers.persistentKeepaliveInterval = interval
-    if (interval === 0) peer.timers.persistentKeepalive = Number.POSITIVE_INFINITY
-    else if (wasOff) {
-      peer.timers.persistentKeepalive = this.#state.now
-      this.#state.schedule(peer)
-    }
+  /** Wipes them, and lets another handshake begin at once. */
+  #endSessions(peer: PeerState): void {
+    this.#forgetKeys(peer)
+    peer.lastSentHandshakeAt = Number.NEGATIVE_INFINITY
   }
 
   #forgetKeys(peer: PeerState): void {
@@ -192,8 +196,4 @@ export class Device {
     peer.keypairs.clear()
     peer.isUp = false
   }
-}
-
-function shortName(id: string): string {
-  return `${id.slice(0, 8)}…`
 }

@@ -11,9 +11,7 @@ import {
 import {
   COOKIE_REPLY_LENGTH,
   cookieReply,
-  INITIATION_LENGTH,
   initiation,
-  RESPONSE_LENGTH,
   response,
   writeInitiation,
   writeResponse,
@@ -56,14 +54,16 @@ export class Handshakes {
       return
     }
     peer.lastSentHandshakeAt = now
-    if (peer.staticShared === undefined) {
-      output.drop('peer-key-of-low-order', 1)
+    const { initial, identity } = this.#state
+    const staticShared = this.#state.staticSharedOf(peer)
+    if (identity === undefined || staticShared === undefined) {
+      output.drop(this.#state.whyNoHandshake(), 1)
       return
     }
-    const { initial, local } = this.#state
+    const { local } = identity
     const timestamp = tai64n(this.#state.wall)
     const ephemeral = this.#newPrivateKey()
-    const made = createInitiation(crypto, initial, local, peer.publicKey, peer.staticShared, ephemeral, timestamp)
+    const made = createInitiation(crypto, initial, local, peer.publicKey, staticShared, ephemeral, timestamp)
     if (made === undefined) {
       output.drop('peer-key-of-low-order', 1)
       return
@@ -84,12 +84,12 @@ export class Handshakes {
     peer.handshake = undefined
   }
 
-  /** Checks in the order of cost: length, mac1, one Diffie-Hellman for the static key, then who it is. */
+  /** Of the right length and admitted. One Diffie-Hellman tells who it says it is, another whether it is. */
   receiveInitiation(packet: Datagram): Verdict {
-    const { crypto, initial, local, now } = this.#state
-    if (packet.length !== INITIATION_LENGTH) return 'bad-length'
+    const { crypto, initial, identity, now } = this.#state
+    if (identity === undefined) return 'no-private-key'
+    const { local } = identity
     const message = packet.bytes()
-    if (!this.#state.verifier.verifyMac1(message)) return 'bad-mac1'
     const opened = openInitiation(
       crypto,
       initial,
@@ -99,8 +99,9 @@ export class Handshakes {
     )
     if (opened === undefined) return 'initiation-not-authentic'
     const peer = this.#peers.get(Buffer.from(opened.remoteStatic).toString('base64'))
-    if (peer?.staticShared === undefined) return 'unknown-peer'
-    const timestamp = finishInitiation(opened, peer.staticShared, initiation.encryptedTimestamp(message))
+    const staticShared = peer && this.#state.staticSharedOf(peer)
+    if (peer === undefined || staticShared === undefined) return 'unknown-peer'
+    const timestamp = finishInitiation(opened, staticShared, initiation.encryptedTimestamp(message))
     if (timestamp === undefined) return 'initiation-not-authentic'
     if (!isLater(timestamp, peer.latestTimestamp)) return 'initiation-replayed'
     if (now - peer.lastInitiationAt < INITIATION_FLOOD_GAP) return 'initiation-flood'
@@ -122,10 +123,10 @@ export class Handshakes {
   }
 
   receiveResponse(packet: Datagram): Verdict {
-    const { crypto, indices, local, now } = this.#state
-    if (packet.length !== RESPONSE_LENGTH) return 'bad-length'
+    const { crypto, indices, identity, now } = this.#state
+    if (identity === undefined) return 'no-private-key'
+    const { local } = identity
     const message = packet.bytes()
-    if (!this.#state.verifier.verifyMac1(message)) return 'bad-mac1'
     const localIndex = response.receiverIndex(message)
     const peer = indices.get(localIndex)?.peer
     if (peer?.handshake?.localIndex !== localIndex) return 'unknown-index'

@@ -1,6 +1,7 @@
 import type { Peer, PeerPacket, SocketAddress } from '@millrace/core'
 import type { InitiatorState } from '../proto/handshake.ts'
 import { MacStamper } from '../proto/macs.ts'
+import type { Identity } from './identity.ts'
 import type { Keypair } from './keypair.ts'
 import { Keypairs } from './keypairs.ts'
 import { PeerTimers } from './peer-timers.ts'
@@ -19,8 +20,9 @@ export class PeerState implements Peer {
   name: string
   presharedKey: Uint8Array = new Uint8Array(32)
   endpoint: SocketAddress | undefined
-  /** Secret of the two static keys; undefined if it would be zero, and then no handshake with this peer is possible. */
+  /** Secret of the two static keys under the identity beside it; see `DeviceState.staticSharedOf`. */
   staticShared: Uint8Array | undefined
+  staticSharedFor: Identity | undefined
   /** Latest TAI64N label taken from this peer. It outlives sessions. */
   latestTimestamp: Uint8Array = new Uint8Array(12)
   /** Clock.now when the last initiation was taken from it, and when we last sent a handshake message to it. */

@@ -8,10 +8,9 @@ import {
 } from '@millrace/core'
 import type { CryptoProvider } from '../crypto/crypto.ts'
 import { CONSTRUCTION, IDENTIFIER } from '../proto/constants.ts'
-import type { KeyPair } from '../proto/handshake.ts'
-import { MacVerifier } from '../proto/macs.ts'
 import { SymmetricState } from '../proto/noise.ts'
 import type { WireguardEvent } from './events.ts'
+import type { Identity } from './identity.ts'
 import { IndexTable } from './index-table.ts'
 import type { PeerState } from './peer.ts'
 
@@ -32,8 +31,8 @@ export class DeviceState {
   readonly output: DeviceOutput
   random: Random
   crypto: CryptoProvider
-  readonly local: KeyPair
-  readonly verifier: MacVerifier
+  /** Undefined while there is no private key. */
+  identity: Identity | undefined
   readonly initial: SymmetricState = SymmetricState.initialize(CONSTRUCTION, Buffer.from(IDENTIFIER))
   readonly indices: IndexTable = new IndexTable()
   readonly deadlines: Deadlines<PeerState> = new DeadlineQueue()
@@ -43,12 +42,29 @@ export class DeviceState {
   now = 0
   wall = 0
 
-  constructor(output: DeviceOutput, random: Random, crypto: CryptoProvider, local: KeyPair) {
+  constructor(output: DeviceOutput, random: Random, crypto: CryptoProvider) {
     this.output = output
     this.random = random
     this.crypto = crypto
-    this.local = local
-    this.verifier = new MacVerifier(local.publicKey)
+  }
+
+  /**
+   * The secret of the two static keys, computed when it is first needed: a device may have far more peers than speak.
+   * Undefined without a private key, or if the secret would be zero.
+   */
+  staticSharedOf(peer: PeerState): Uint8Array | undefined {
+    const { identity } = this
+    if (peer.staticSharedFor !== identity) {
+      peer.staticShared?.fill(0)
+      peer.staticSharedFor = identity
+      peer.staticShared = identity && this.crypto.sharedSecret(identity.local.privateKey, peer.publicKey)
+    }
+    return peer.staticShared
+  }
+
+  /** The drop's name where `staticSharedOf` gives nothing. */
+  whyNoHandshake(): string {
+    return this.identity === undefined ? 'no-private-key' : 'peer-key-of-low-order'
   }
 
   /** Sees to it that the peer is looked at when the earliest of its deadlines is due. */

@@ -41,7 +41,7 @@ export class Transport {
 
   /** Seals a packet for the wire, in place; or keeps a copy until there is a session. */
   send(packet: PeerPacket, peer: PeerState): Verdict {
-    if (peer.staticShared === undefined) return 'peer-key-of-low-order'
+    if (this.#state.staticSharedOf(peer) === undefined) return this.#state.whyNoHandshake()
     if (peer.endpoint === undefined) return 'no-endpoint'
     if (packet.segmentSize !== 0) return 'super-packet-unsupported'
     const { current } = peer.keypairs

@@ -16,6 +16,15 @@ export const INITIATION_FLOOD_GAP = 20
 /** A cookie is used no longer than this: 120 s, less 5 for its way here. */
 export const COOKIE_LIFETIME = 115_000
 
+/** The secret under which cookies are made is used this long. */
+export const COOKIE_SECRET_LIFETIME = 120_000
+
+/** Handshake messages that wait to be looked at, at most; and from how many on the device is under load. */
+export const HANDSHAKE_QUEUE_LENGTH = 1024
+export const UNDER_LOAD_QUEUE_LENGTH: number = HANDSHAKE_QUEUE_LENGTH / 8
+/** How long the device stays under load after the queue was that long. */
+export const UNDER_LOAD_AFTER_TIME = 1000
+
 /** REKEY_AFTER_MESSAGES is 2^60: the high half of a counter that has reached it. */
 export const REKEY_AFTER_MESSAGES_HIGH = 0x1000_0000
 /** REJECT_AFTER_MESSAGES is 2^64 - 2^13 - 1, as two halves. */

@@ -48,7 +48,18 @@ export function writeResponse(
   return message
 }
 
-function readUint32(message: Uint8Array, offset: number): number {
+/** Writes the 64 bytes of a cookie reply; `encryptedCookie` has its tag. */
+export function writeCookieReply(receiverIndex: number, nonce: Uint8Array, encryptedCookie: Uint8Array): Uint8Array {
+  const message = new Uint8Array(COOKIE_REPLY_LENGTH)
+  const view = new DataView(message.buffer)
+  view.setUint32(0, MESSAGE_COOKIE_REPLY, true)
+  view.setUint32(4, receiverIndex, true)
+  message.set(nonce, 8)
+  message.set(encryptedCookie, 32)
+  return message
+}
+
+export function readUint32(message: Uint8Array, offset: number): number {
   return new DataView(message.buffer, message.byteOffset).getUint32(offset, true)
 }
 

@@ -1,0 +1,83 @@
+import { ConfigurationError } from '@millrace/core'
+import type { AllowedIpTable } from '../allowed-ips/allowed-ips.ts'
+import type { ParsedPeer } from '../options.ts'
+import { MAX_PEERS } from '../proto/constants.ts'
+import { PeerState } from './peer.ts'
+import type { DeviceState } from './state.ts'
+
+/** The peers of a device by public key, and what their configuration says. */
+export class PeerTable {
+  readonly byId: Map<string, PeerState> = new Map()
+  readonly #state: DeviceState
+  readonly #allowedIps: AllowedIpTable
+
+  constructor(state: DeviceState, allowedIps: AllowedIpTable) {
+    this.#state = state
+    this.#allowedIps = allowedIps
+  }
+
+  add(parsed: ParsedPeer): PeerState {
+    const { publicKey, id } = parsed
+    if (this.byId.has(id)) throw new ConfigurationError(`peer ${id}: there already`)
+    if (this.byId.size >= MAX_PEERS) throw new ConfigurationError(`peer ${id}: no more than ${MAX_PEERS} peers`)
+    if (this.isOwnKey(publicKey)) throw new ConfigurationError(`peer ${id}: that is this device's own public key`)
+    const peer = new PeerState(publicKey, id, parsed.name ?? shortName(id), (keypair) => {
+      keypair.wipe()
+      this.#state.indices.free(keypair.localIndex)
+    })
+    this.byId.set(id, peer)
+    this.#configure(peer, parsed)
+    return peer
+  }
+
+  /** Changes what `parsed` names and leaves the rest. */
+  update(id: string, parsed: Partial<ParsedPeer>): void {
+    const peer = this.byId.get(id)
+    if (peer === undefined) throw new ConfigurationError(`peer ${id}: not known`)
+    this.#configure(peer, parsed)
+  }
+
+  /** Takes a peer out of the table and its prefixes out of theirs. */
+  remove(id: string): PeerState | undefined {
+    const peer = this.byId.get(id)
+    if (peer === undefined) return undefined
+    peer.removed = true
+    this.byId.delete(id)
+    this.#allowedIps.removeAll(peer)
+    return peer
+  }
+
+  isOwnKey(publicKey: Uint8Array): boolean {
+    const { identity } = this.#state
+    return identity !== undefined && Buffer.compare(publicKey, identity.local.publicKey) === 0
+  }
+
+  #configure(peer: PeerState, parsed: Partial<ParsedPeer>): void {
+    if (parsed.name !== undefined) peer.name = parsed.name
+    if (parsed.presharedKey !== undefined) {
+      peer.presharedKey.fill(0)
+      peer.presharedKey = parsed.presharedKey.slice()
+    }
+    if (parsed.endpoint !== undefined) peer.endpoint = parsed.endpoint
+    if (parsed.allowedIps !== undefined) {
+      this.#allowedIps.removeAll(peer)
+      for (const prefix of parsed.allowedIps) this.#allowedIps.insert(prefix, peer)
+    }
+    if (parsed.persistentKeepalive !== undefined) this.#setPersistentKeepalive(peer, parsed.persistentKeepalive * 1000)
+  }
+
+  /** To turn it on sends one at once, as in the kernel. */
+  #setPersistentKeepalive(peer: PeerState, interval: number): void {
+    const wasOff = peer.timers.persistentKeepaliveInterval === 0
+    peer.timers.persistentKeepaliveInterval = interval
+    if (interval === 0) peer.timers.persistentKeepalive = Number.POSITIVE_INFINITY
+    else if (wasOff) {
+      peer.timers.persistentKeepalive = this.#state.now
+      this.#state.schedule(peer)
+    }
+  }
+}
+
+function shortName(id: string): string {
+  return `${id.slice(0, 8)}…`
+}
