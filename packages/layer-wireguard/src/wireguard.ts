@@ -23,6 +23,7 @@ import type { WireguardEvent } from './device/events.ts'
 import { CONSUMED, PASS } from './device/verdict.ts'
 import { clamp, decodeKey, encodeKey } from './keys.ts'
 import { type PeerOptions, parsePeer } from './options.ts'
+import { type LookupPeer, PeerLookup } from './peer-lookup.ts'
 import { PeerSet } from './peer-set.ts'
 
 export interface WireguardOptions {
@@ -31,6 +32,12 @@ export interface WireguardOptions {
   readonly peers?: readonly PeerOptions[]
   /** MTU of the tunnel, bytes: padding does not make a message larger than this allows. Default 1420. */
   readonly mtu?: number
+  /**
+   * Asked when somebody unknown begins a handshake, with the public key in base64: for more peers than one would hold.
+   * It may be asynchronous. A peer found so is held while its sessions last (540 s after the last one). At most 256
+   * look-ups are under way and begun in a second; who was not found is not asked for again for 10 s.
+   */
+  readonly lookupPeer?: LookupPeer
 }
 
 /** The layer, and the handle by which a program sees and changes its peers while it runs. */
@@ -47,12 +54,12 @@ export interface WireguardLayer extends DuplexLayer<Datagram, PeerPacket> {
  *
  * Drops on the way up: `bad-length`, `bad-type`, `bad-mac1`, `initiation-not-authentic`, `initiation-replayed`,
  * `initiation-flood`, `unknown-peer`, `ephemeral-of-low-order`, `unknown-index`, `response-not-authentic`,
- * `cookie-not-authentic`, `session-expired`, `not-authentic`, `replayed`; on the way down: `no-endpoint`,
+ * `cookie-not-authentic`, `under-load`, `rate-limited`, `handshake-queue-full`, `session-expired`, `not-authentic`, `replayed`; on the way down: `no-endpoint`,
  * `staged-overflow`, `handshake-failed`, `no-headroom`, `peer-removed`, `peer-key-of-low-order`, `pool-empty`,
  * `super-packet-unsupported`, `device-closed`.
  */
-export function wireguard({ privateKey, peers = [], mtu = 1420 }: WireguardOptions): WireguardLayer {
-  return new Wireguard(privateKeyBytes(privateKey), peers, mtu)
+export function wireguard({ privateKey, peers = [], mtu = 1420, lookupPeer }: WireguardOptions): WireguardLayer {
+  return new Wireguard(privateKeyBytes(privateKey), peers, mtu, lookupPeer)
 }
 
 class Wireguard implements WireguardLayer {
@@ -71,10 +78,13 @@ class Wireguard implements WireguardLayer {
   #context: Context | undefined
   /** Messages and packets that the device itself sends; served after what is being served now. */
   #own: Burst<Datagram> | undefined
+  readonly #lookupPeer: LookupPeer | undefined
+  #lookup: PeerLookup | undefined
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
-  constructor(privateKey: Uint8Array, peers: readonly PeerOptions[], mtu: number) {
+  constructor(privateKey: Uint8Array, peers: readonly PeerOptions[], mtu: number, lookupPeer: LookupPeer | undefined) {
+    this.#lookupPeer = lookupPeer
     const crypto = makeFallback(CRYPTO)
     const local = { privateKey, publicKey: crypto.publicKey(privateKey) }
     this.publicKey = encodeKey(local.publicKey)
@@ -101,14 +111,10 @@ class Wireguard implements WireguardLayer {
         transmitPacket: (packet) => this.#own?.push(packet),
         drop: (reason, packets) => this.#drop(reason, packets),
         event: (event) => this.#events.next(event),
+        unknownPeer: (id, packet) => this.#lookup?.ask(id, packet) ?? false,
       },
     })
-    this.peers = new PeerSet((change) => {
-      this.#step()
-      const result = change(this.#device)
-      this.#finish()
-      return result
-    }, this.#allowedIps)
+    this.peers = new PeerSet((work) => this.#withDevice(work), this.#allowedIps)
     this.events = this.#events.asObservable()
     for (const peer of peers) this.#device.addPeer(parsePeer(peer))
     this.up = { layer: (inner) => ({ serve: (batch) => this.#serveUp(batch, inner) }) }
@@ -125,6 +131,11 @@ class Wireguard implements WireguardLayer {
     this.#own = new Burst(context.pool)
     this.#device.use(context.random, context.runtime.get(CRYPTO))
     context.provide(ALLOWED_IPS, this.#allowedIps)
+    if (this.#lookupPeer !== undefined) {
+      this.#lookup = new PeerLookup(this.#lookupPeer, context, (peer, packet) =>
+        this.#withDevice((device) => device.adopt(peer, packet)),
+      )
+    }
     this.#step()
     this.#device.open()
     this.#device.tick()
@@ -134,6 +145,7 @@ class Wireguard implements WireguardLayer {
   stop(): void {
     this.#timer?.cancel()
     this.#timerAt = Number.POSITIVE_INFINITY
+    this.#lookup?.close()
     this.#step()
     this.#device.close()
     this.#context = undefined
@@ -167,6 +179,13 @@ class Wireguard implements WireguardLayer {
     if (sealed.length > 0) inner.serve(sealed)
     sealed.clear()
     this.#sealed.giveBack(sealed)
+  }
+
+  #withDevice<T>(work: (device: Device) => T): T {
+    this.#step()
+    const result = work(this.#device)
+    this.#finish()
+    return result
   }
 
   /** Before the device does anything: tells it the time. */

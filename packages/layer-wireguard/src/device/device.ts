@@ -19,7 +19,7 @@ import { PeerTable } from './peer-table.ts'
 import { type DeviceOutput, DeviceState } from './state.ts'
 import { Timers } from './timers.ts'
 import { Transport } from './transport.ts'
-import type { Verdict } from './verdict.ts'
+import { CONSUMED, type Verdict } from './verdict.ts'
 
 /** What a device is made of. It reads no clock, draws no randomness but from here, and opens no socket. */
 export interface DeviceOptions {
@@ -55,7 +55,7 @@ export class Device {
       initiate: (peer, isRetry) => this.#handshakes.initiate(peer, isRetry),
       sendKeepalive: (peer) => this.#transport.sendKeepalive(peer),
       dropStaged: (peer, reason) => this.#transport.dropStaged(peer, reason),
-      forgetKeys: (peer) => this.#forgetKeys(peer),
+      forgetKeys: (peer) => this.#keysExpired(peer),
     })
     const initiate = (peer: PeerState): void => this.#handshakes.initiate(peer, false)
     this.#transport = new Transport(this.#state, this.#timers, mtu, initiate, copy)
@@ -130,6 +130,15 @@ export class Device {
     return this.#peers.add(parsed)
   }
 
+  /** A peer that a look-up has found, and the initiation it was looked up for: it stays only if that proves to be its own. */
+  adopt(parsed: ParsedPeer, initiation: Datagram): Verdict {
+    const isNew = !this.#peers.byId.has(parsed.id)
+    if (isNew) this.#peers.addOnDemand(parsed)
+    const verdict = this.#handshakes.receiveInitiation(initiation)
+    if (isNew && verdict !== CONSUMED) this.removePeer(parsed.id)
+    return verdict
+  }
+
   /** Changes what `parsed` names and leaves the rest. */
   updatePeer(id: string, parsed: Partial<ParsedPeer>): void {
     this.#peers.update(id, parsed)
@@ -189,6 +198,14 @@ export class Device {
   #endSessions(peer: PeerState): void {
     this.#forgetKeys(peer)
     peer.lastSentHandshakeAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** Nothing was heard from it for long. One that came by a look-up goes, and may come again. */
+  #keysExpired(peer: PeerState): void {
+    this.#forgetKeys(peer)
+    if (!peer.onDemand) return
+    this.#peers.rememberStamp(peer)
+    this.removePeer(peer.id)
   }
 
   #forgetKeys(peer: PeerState): void {

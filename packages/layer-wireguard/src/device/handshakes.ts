@@ -98,9 +98,11 @@ export class Handshakes {
       initiation.encryptedStatic(message),
     )
     if (opened === undefined) return 'initiation-not-authentic'
-    const peer = this.#peers.get(Buffer.from(opened.remoteStatic).toString('base64'))
-    const staticShared = peer && this.#state.staticSharedOf(peer)
-    if (peer === undefined || staticShared === undefined) return 'unknown-peer'
+    const id = Buffer.from(opened.remoteStatic).toString('base64')
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return this.#state.output.unknownPeer?.(id, packet) ? CONSUMED : 'unknown-peer'
+    const staticShared = this.#state.staticSharedOf(peer)
+    if (staticShared === undefined) return this.#state.whyNoHandshake()
     const timestamp = finishInitiation(opened, staticShared, initiation.encryptedTimestamp(message))
     if (timestamp === undefined) return 'initiation-not-authentic'
     if (!isLater(timestamp, peer.latestTimestamp)) return 'initiation-replayed'

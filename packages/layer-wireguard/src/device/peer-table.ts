@@ -10,6 +10,7 @@ export class PeerTable {
   readonly byId: Map<string, PeerState> = new Map()
   readonly #state: DeviceState
   readonly #allowedIps: AllowedIpTable
+  readonly #stamps = new Map<string, Uint8Array>()
 
   constructor(state: DeviceState, allowedIps: AllowedIpTable) {
     this.#state = state
@@ -28,6 +29,22 @@ export class PeerTable {
     this.byId.set(id, peer)
     this.#configure(peer, parsed)
     return peer
+  }
+
+  /** Adds a peer that came by a look-up. It must not be younger than it was when it last went: its stamp comes back. */
+  addOnDemand(parsed: ParsedPeer): PeerState {
+    const peer = this.add(parsed)
+    peer.onDemand = true
+    peer.latestTimestamp = this.#stamps.get(peer.id) ?? peer.latestTimestamp
+    return peer
+  }
+
+  /** Keeps the time stamp of an on-demand peer that goes, against replays of its initiations; the oldest goes for it. */
+  rememberStamp({ id, latestTimestamp }: PeerState): void {
+    const [oldest] = this.#stamps.keys()
+    if (this.#stamps.size >= MAX_PEERS && oldest !== undefined) this.#stamps.delete(oldest)
+    this.#stamps.delete(id)
+    this.#stamps.set(id, latestTimestamp)
   }
 
   /** Changes what `parsed` names and leaves the rest. */

@@ -41,6 +41,8 @@ export class PeerState implements Peer {
   sentLastMinuteHandshake = false
   /** Whether a confirmed session stands: what the events tell. */
   isUp = false
+  /** It came by a look-up, and goes when its keys do. */
+  onDemand = false
   removed = false
 
   constructor(publicKey: Uint8Array, id: string, name: string, discardKeypair: (keypair: Keypair) => void) {

@@ -24,6 +24,8 @@ export interface DeviceOutput {
   transmitPacket(packet: Datagram): void
   drop(reason: string, packets: number): void
   event(event: WireguardEvent): void
+  /** An initiation of somebody unknown. True if it was kept, to be adopted (`Device.adopt`) once it is known who that is. */
+  unknownPeer?(id: string, packet: Datagram): boolean
 }
 
 /** What all parts of the state machine share. `now` and `wall` are set from outside before each step. */
