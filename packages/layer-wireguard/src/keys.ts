@@ -1,5 +1,6 @@
 import { ConfigurationError, makeFallback, systemRandom } from '@millrace/core'
-import { CRYPTO, KEY_LENGTH } from './crypto/crypto.ts'
+import { CRYPTO, type CryptoProvider, KEY_LENGTH } from './crypto/crypto.ts'
+import type { KeyPair } from './proto/handshake.ts'
 
 /** Reads a key as `wg` writes it: 44 characters of base64. `what` names it in the error. */
 export function decodeKey(text: string, what: string): Uint8Array {
@@ -38,4 +39,19 @@ export function generatePresharedKey(): string {
 /** The public key of a private key, both base64. */
 export function publicKeyOf(privateKey: string): string {
   return encodeKey(makeFallback(CRYPTO).publicKey(clamp(decodeKey(privateKey, 'private key'))))
+}
+
+/** The key pair of a private key given in bytes or base64; undefined for none. */
+export function keyPairOf(crypto: CryptoProvider, key: string | Uint8Array | undefined): KeyPair | undefined {
+  if (key === undefined) return undefined
+  const privateKey = privateKeyBytes(key)
+  return { privateKey, publicKey: crypto.publicKey(privateKey) }
+}
+
+function privateKeyBytes(key: string | Uint8Array): Uint8Array {
+  const bytes = typeof key === 'string' ? decodeKey(key, 'wireguard privateKey') : key.slice()
+  if (bytes.length !== KEY_LENGTH) {
+    throw new ConfigurationError(`wireguard privateKey: expected ${KEY_LENGTH} bytes, got ${bytes.length}`)
+  }
+  return clamp(bytes)
 }

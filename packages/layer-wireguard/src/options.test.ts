@@ -43,9 +43,9 @@ describe('one clear line for', () => {
     ['a wrong key', { publicKey: 'x' }, `peer laptop publicKey: ${key}`],
     ['a wrong pre-shared key', { presharedKey: 'x' }, `peer laptop presharedKey: ${key}`],
     [
-      'a name for an endpoint',
-      { endpoint: 'vpn.example:1' },
-      'peer laptop endpoint: expected an IPv4 or IPv6 address, got "vpn.example"',
+      'a name for an endpoint that is none',
+      { endpoint: 'vpn..example:1' },
+      'peer laptop endpoint: expected an IPv4 or IPv6 address, got "vpn..example"',
     ],
     [
       'an endpoint without a port',

@@ -1,4 +1,7 @@
+import { isIP } from 'node:net'
 import { ConfigurationError, type Prefix, parsePrefix, parseSocketAddress, type SocketAddress } from '@millrace/core'
+import type { HostPort } from './config/config.ts'
+import { isHostName } from './config/values.ts'
 import { decodeKey, encodeKey } from './keys.ts'
 
 /** A peer as a person writes it. Keys are base64, as `wg` has them. */
@@ -6,7 +9,10 @@ export interface PeerOptions {
   readonly publicKey: string
   /** Mixed into the handshake; both sides must have the same. Default: none. */
   readonly presharedKey?: string
-  /** Where it is, `192.0.2.1:51820` or `[2001:db8::1]:51820`. Default: learnt when it speaks. */
+  /**
+   * Where it is: `192.0.2.1:51820`, `[2001:db8::1]:51820`, or `vpn.example.org:51820`, which is looked up at the start
+   * and again while it does not answer. Default: learnt when it speaks.
+   */
   readonly endpoint?: string
   /** Prefixes that are its: `10.0.0.2/32`. A prefix that another peer had moves here. */
   readonly allowedIps: readonly string[]
@@ -23,6 +29,8 @@ export interface ParsedPeer {
   readonly name: string | undefined
   readonly presharedKey: Uint8Array
   readonly endpoint: SocketAddress | undefined
+  /** Where the endpoint is a name, still to be looked up. */
+  readonly endpointName: HostPort | undefined
   readonly allowedIps: readonly Prefix[]
   /** Seconds. */
   readonly persistentKeepalive: number
@@ -39,6 +47,7 @@ export function parsePeer(options: PeerOptions): ParsedPeer {
     name: options.name,
     presharedKey: changes.presharedKey ?? new Uint8Array(32),
     endpoint: changes.endpoint,
+    endpointName: changes.endpointName,
     allowedIps: changes.allowedIps ?? [],
     persistentKeepalive: changes.persistentKeepalive ?? 0,
   }
@@ -51,12 +60,23 @@ export function parsePeerChanges(who: string, options: Partial<PeerOptions>): Pa
   return {
     ...(name === undefined ? {} : { name }),
     ...(presharedKey === undefined ? {} : { presharedKey: decodeKey(presharedKey, `peer ${who} presharedKey`) }),
-    ...(endpoint === undefined ? {} : { endpoint: parseSocketAddress(endpoint, `peer ${who} endpoint`) }),
+    ...(endpoint === undefined ? {} : parseEndpoint(endpoint, `peer ${who} endpoint`)),
     ...(allowedIps === undefined
       ? {}
       : { allowedIps: allowedIps.map((prefix) => parsePrefix(prefix, `peer ${who} allowedIps`)) }),
     ...(persistentKeepalive === undefined ? {} : { persistentKeepalive }),
   }
+}
+
+/** An address, or a name that is still to be looked up; the one takes the place of the other. */
+function parseEndpoint(text: string, what: string): Pick<ParsedPeer, 'endpoint' | 'endpointName'> {
+  const colon = text.lastIndexOf(':')
+  const host = text.slice(0, colon)
+  const port = Number(text.slice(colon + 1))
+  if (isIP(host) !== 0 || !isHostName(host) || !(port >= 1 && port <= 65_535)) {
+    return { endpoint: parseSocketAddress(text, what), endpointName: undefined }
+  }
+  return { endpoint: undefined, endpointName: { host, port } }
 }
 
 function checkKeepalive(who: string, seconds: number): void {

@@ -42,7 +42,11 @@ async function worldWith(lookupPeer: LookupPeer) {
     const host = new MemoryHost()
     const peer = { publicKey: publicKeyOf(gatewayKey), endpoint: '192.0.2.1:1', allowedIps: ['0.0.0.0/0'] }
     const tunnel = wireguard({ privateKey: key, peers: [peer] })
-    const running = await stack(network.udp(address), { runtime }).layer(tunnel).layer(allowedIps()).end(host).start()
+    const running = await stack(network.udp(address), { runtime, pool: { slots: 16, jumboSlots: 0 } })
+      .layer(tunnel)
+      .layer(allowedIps())
+      .end(host)
+      .start()
     return { host, running }
   }
   return { clock, wire, gateway, layer, received, startClient }

@@ -37,6 +37,8 @@ export interface Context {
   drop(reason: string, packets?: number): void
   /** Offers something to the lines further up, as `wireguard` offers its peers to `allowedIps`. */
   provide<T>(token: Token<T>, value: T): void
+  /** What a line further down provided, or undefined. */
+  find<T>(token: Token<T>): T | undefined
   /** What a line further down provided. Fails the start, in plain words, when there is none. */
   require<T>(token: Token<T>, hint: string): T
 }

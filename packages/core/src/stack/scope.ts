@@ -25,8 +25,12 @@ export class Scope {
       signal: outer.signal,
       drop: (reason, packets = 1) => this.#count(name, reason, packets),
       provide: (token, value) => void this.#provided.set(token.key, value),
-      require: <T>(token: Token<T>, hint: string) =>
-        this.#provided.has(token.key) ? (this.#provided.get(token.key) as T) : outer.require(token, hint),
+      find: <T>(token: Token<T>) => this.#find(token),
+      require: <T>(token: Token<T>, hint: string) => {
+        const value = this.#find(token)
+        if (value !== undefined) return value
+        throw new ConfigurationError(`nothing in this stack provides ${token.key.description}: ${hint}`)
+      },
     }
   }
 
@@ -34,6 +38,10 @@ export class Scope {
     return [...this.#drops].flatMap(([line, reasons]) =>
       [...reasons].map(([reason, packets]) => ({ line, reason, packets })),
     )
+  }
+
+  #find<T>(token: Token<T>): T | undefined {
+    return this.#provided.has(token.key) ? (this.#provided.get(token.key) as T) : this.#outer.find(token)
   }
 
   #count(name: string, reason: string, packets: number): void {
@@ -55,8 +63,9 @@ export function rootContext(runtime: Runtime, pool: Context['pool'], signal: Abo
     signal,
     drop() {},
     provide() {},
-    require: (token, hint) => {
-      throw new ConfigurationError(`nothing in this stack provides ${token.key.description}: ${hint}`)
+    find: () => undefined,
+    require: () => {
+      throw new Error('nothing is provided below the stack')
     },
   }
 }

@@ -47,7 +47,7 @@ export class Admission {
     if (!identity.verifier.verifyMac1(message)) return 'bad-mac1'
     if (this.underLoad) {
       if (!identity.cookies.verifyMac2(message, packet.remote, now)) {
-        output.transmitMessage(identity.cookies.reply(message, packet.remote, now), packet.remote)
+        output.transmitMessage(identity.cookies.reply(message, packet.remote, now), packet.remote, packet.local)
         return 'under-load'
       }
       if (!this.#limiter.allow(packet.remote, now)) return 'rate-limited'

@@ -1,5 +1,6 @@
-import type { Datagram, PeerPacket, Random } from '@millrace/core'
+import type { Datagram, PeerPacket, Random, SocketAddress } from '@millrace/core'
 import type { AllowedIpTable } from '../allowed-ips/allowed-ips.ts'
+import type { HostPort } from '../config/config.ts'
 import type { CryptoProvider } from '../crypto/crypto.ts'
 import type { ParsedPeer } from '../options.ts'
 import type { KeyPair } from '../proto/handshake.ts'
@@ -58,7 +59,8 @@ export class Device {
       forgetKeys: (peer) => this.#keysExpired(peer),
     })
     const initiate = (peer: PeerState): void => this.#handshakes.initiate(peer, false)
-    this.#transport = new Transport(this.#state, this.#timers, mtu, initiate, copy)
+    this.#transport = new Transport(this.#state, this.#timers, initiate, copy)
+    this.#state.mtu = mtu
     this.#handshakes = new Handshakes(this.#state, this.#timers, this.#peers.byId, (peer) =>
       this.#transport.sendKeepalive(peer),
     )
@@ -78,6 +80,14 @@ export class Device {
     return this.#admission.queued > 0 ? this.#state.now : this.#state.deadlines.next
   }
 
+  get privateKey(): Uint8Array | undefined {
+    return this.#state.identity?.local.privateKey
+  }
+
+  isOwnKey(publicKey: Uint8Array): boolean {
+    return this.#peers.isOwnKey(publicKey)
+  }
+
   /** Whether handshakes now need a cookie. */
   get underLoad(): boolean {
     return this.#admission.underLoad
@@ -86,6 +96,11 @@ export class Device {
   /** Indices in use: handshakes pending and sessions. */
   get indexCount(): number {
     return this.#state.indices.size
+  }
+
+  /** Of the packets inside the tunnel, bytes: padding does not go past it. */
+  set mtu(mtu: number) {
+    this.#state.mtu = mtu
   }
 
   /** Sets the time of what follows: Clock.now and Clock.wall. */
@@ -144,6 +159,15 @@ export class Device {
     this.#peers.update(id, parsed)
   }
 
+  /** The address of a peer's endpoint, which has a name. The peer may have moved to another name, or gone, meanwhile. */
+  endpointFound(id: string, name: HostPort, address: SocketAddress): void {
+    const peer = this.#peers.byId.get(id)
+    if (peer?.endpointName !== name) return
+    const isFirst = peer.endpoint === undefined
+    peer.endpoint = address
+    if (isFirst && peer.timers.persistentKeepaliveInterval > 0) this.#transport.sendKeepalive(peer)
+  }
+
   /** Ends its sessions at once, wipes its keys, drops what waits for it. */
   removePeer(id: string): boolean {
     const peer = this.#peers.remove(id)
@@ -178,6 +202,9 @@ export class Device {
   /** Arms what has to run from the beginning: persistent keepalives, which bring sessions up. */
   open(): void {
     for (const peer of this.#peers.byId.values()) {
+      if (peer.endpointName !== undefined && peer.endpoint === undefined) {
+        this.#state.output.findEndpoint?.(peer.id, peer.endpointName, undefined)
+      }
       if (peer.timers.persistentKeepaliveInterval === 0) continue
       peer.timers.persistentKeepalive = this.#state.now
       this.#state.schedule(peer)

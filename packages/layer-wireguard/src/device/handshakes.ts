@@ -110,7 +110,7 @@ export class Handshakes {
     peer.latestTimestamp = timestamp
     peer.lastInitiationAt = now
     peer.receivedBytes += packet.length
-    this.#state.setEndpoint(peer, packet.remote)
+    this.#state.setEndpoint(peer, packet)
     this.#timers.authenticatedReceived(peer)
 
     const made = createResponse(crypto, opened, peer.presharedKey, this.#newPrivateKey(), EMPTY)
@@ -140,7 +140,7 @@ export class Handshakes {
     wipeInitiatorState(state)
     peer.handshake = undefined
     peer.receivedBytes += packet.length
-    this.#state.setEndpoint(peer, packet.remote)
+    this.#state.setEndpoint(peer, packet)
     const keypair = new Keypair(crypto, read.keys, localIndex, response.senderIndex(message), true, now)
     this.#addKeypair(peer, keypair)
     this.#timers.authenticatedReceived(peer)
@@ -175,7 +175,7 @@ export class Handshakes {
       return
     }
     peer.sentBytes += message.length
-    this.#state.output.transmitMessage(message, peer.endpoint)
+    this.#state.output.transmitMessage(message, peer.endpoint, peer.source)
   }
 
   #newPrivateKey(): Uint8Array {

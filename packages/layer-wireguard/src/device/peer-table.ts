@@ -75,7 +75,14 @@ export class PeerTable {
       peer.presharedKey.fill(0)
       peer.presharedKey = parsed.presharedKey.slice()
     }
-    if (parsed.endpoint !== undefined) peer.endpoint = parsed.endpoint
+    if (parsed.endpoint !== undefined) {
+      peer.endpoint = parsed.endpoint
+      peer.endpointName = undefined
+    }
+    if (parsed.endpointName !== undefined) {
+      peer.endpointName = parsed.endpointName
+      this.#state.output.findEndpoint?.(peer.id, parsed.endpointName, undefined)
+    }
     if (parsed.allowedIps !== undefined) {
       this.#allowedIps.removeAll(peer)
       for (const prefix of parsed.allowedIps) this.#allowedIps.insert(prefix, peer)

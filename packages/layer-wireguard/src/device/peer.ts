@@ -1,4 +1,5 @@
-import type { Peer, PeerPacket, SocketAddress } from '@millrace/core'
+import type { LocalAddress, Peer, PeerPacket, SocketAddress } from '@millrace/core'
+import type { HostPort } from '../config/config.ts'
 import type { InitiatorState } from '../proto/handshake.ts'
 import { MacStamper } from '../proto/macs.ts'
 import type { Identity } from './identity.ts'
@@ -20,6 +21,10 @@ export class PeerState implements Peer {
   name: string
   presharedKey: Uint8Array = new Uint8Array(32)
   endpoint: SocketAddress | undefined
+  /** What the endpoint was looked up from, if it has a name. */
+  endpointName: HostPort | undefined
+  /** Where its last packet came in: the source of ours to it. Undefined leaves the choice to the system. */
+  local: LocalAddress | undefined
   /** Secret of the two static keys under the identity beside it; see `DeviceState.staticSharedOf`. */
   staticShared: Uint8Array | undefined
   staticSharedFor: Identity | undefined
@@ -44,6 +49,11 @@ export class PeerState implements Peer {
   /** It came by a look-up, and goes when its keys do. */
   onDemand = false
   removed = false
+
+  /** The source for a datagram to it, unless the wire has found it to be of no more use. */
+  get source(): LocalAddress | undefined {
+    return this.local?.usable ? this.local : undefined
+  }
 
   constructor(publicKey: Uint8Array, id: string, name: string, discardKeypair: (keypair: Keypair) => void) {
     this.publicKey = publicKey

@@ -2,10 +2,12 @@ import {
   type Datagram,
   Deadlines as DeadlineQueue,
   type Deadlines,
+  type LocalAddress,
   type PooledPacket,
   type Random,
   type SocketAddress,
 } from '@millrace/core'
+import type { HostPort } from '../config/config.ts'
 import type { CryptoProvider } from '../crypto/crypto.ts'
 import { CONSTRUCTION, IDENTIFIER } from '../proto/constants.ts'
 import { SymmetricState } from '../proto/noise.ts'
@@ -16,14 +18,16 @@ import type { PeerState } from './peer.ts'
 
 /** Where the state machine puts what it makes. It opens no socket and keeps no packet that it was only shown. */
 export interface DeviceOutput {
-  /** A handshake message for the wire. */
-  transmitMessage(message: Uint8Array, remote: SocketAddress): void
+  /** A handshake message for the wire, to go out from `local` if that is given. */
+  transmitMessage(message: Uint8Array, remote: SocketAddress, local: LocalAddress | undefined): void
   /** An empty packet that the device will hand back by `transmitPacket`; undefined when the pool is empty. */
   acquire(size: number): PooledPacket | undefined
   /** A sealed packet that is the device's own: a keepalive, or one that was staged. Takes it over. */
   transmitPacket(packet: Datagram): void
   drop(reason: string, packets: number): void
   event(event: WireguardEvent): void
+  /** The endpoint of a peer has a name, and is not known yet or does not answer; see `Device.endpointFound`. */
+  findEndpoint?(id: string, name: HostPort, failed: SocketAddress | undefined): void
   /** An initiation of somebody unknown. True if it was kept, to be adopted (`Device.adopt`) once it is known who that is. */
   unknownPeer?(id: string, packet: Datagram): boolean
 }
@@ -38,6 +42,8 @@ export class DeviceState {
   readonly initial: SymmetricState = SymmetricState.initialize(CONSTRUCTION, Buffer.from(IDENTIFIER))
   readonly indices: IndexTable = new IndexTable()
   readonly deadlines: Deadlines<PeerState> = new DeadlineQueue()
+  /** Of the packets inside the tunnel, bytes. */
+  mtu = 1420
   /** Packets staged for all peers together. */
   stagedPackets = 0
   /** Clock.now and Clock.wall, milliseconds. */
@@ -77,9 +83,10 @@ export class DeviceState {
     this.deadlines.add(earliest, peer)
   }
 
-  /** The source of an authenticated packet is where the peer is now (paper §2.1). */
-  setEndpoint(peer: PeerState, remote: SocketAddress): void {
+  /** The source of an authenticated packet is where the peer is now (paper §2.1), and where it came in our answers leave. */
+  setEndpoint(peer: PeerState, { remote, local }: Datagram): void {
     const from = peer.endpoint
+    peer.local = local
     if (from?.equals(remote)) return
     peer.endpoint = remote
     if (from !== undefined) this.output.event({ type: 'roamed', peer: describe(peer), from, to: remote })

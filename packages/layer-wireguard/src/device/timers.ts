@@ -114,6 +114,7 @@ export class Timers {
     }
     if (timers.newHandshake <= now) {
       timers.newHandshake = OFF
+      peer.local = undefined
       this.#actions.initiate(peer, false)
     }
     if (timers.persistentKeepalive <= now) {
@@ -143,6 +144,11 @@ export class Timers {
       return
     }
     timers.handshakeAttempts++
+    // It may be our own address that no longer works: the system chooses anew (kernel timers.c).
+    peer.local = undefined
+    if (peer.endpointName !== undefined) {
+      this.#state.output.findEndpoint?.(peer.id, peer.endpointName, peer.endpoint)
+    }
     this.#actions.initiate(peer, true)
   }
 

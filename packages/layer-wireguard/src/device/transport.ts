@@ -21,20 +21,17 @@ const MAX_STAGED_IN_ALL = 1024
 export class Transport {
   readonly #state: DeviceState
   readonly #timers: Timers
-  readonly #mtu: number
   readonly #initiate: (peer: PeerState) => void
   readonly #copy: (packet: PeerPacket) => PeerPacket | undefined
 
   constructor(
     state: DeviceState,
     timers: Timers,
-    mtu: number,
     initiate: (peer: PeerState) => void,
     copy: (packet: PeerPacket) => PeerPacket | undefined,
   ) {
     this.#state = state
     this.#timers = timers
-    this.#mtu = mtu
     this.#initiate = initiate
     this.#copy = copy
   }
@@ -114,7 +111,7 @@ export class Transport {
 
     const { peer } = entry
     peer.receivedBytes += packet.length
-    this.#state.setEndpoint(peer, packet.remote)
+    this.#state.setEndpoint(peer, packet)
     packet.offset += TRANSPORT_HEADER_LENGTH
     packet.length = sealed - TAG_LENGTH
     packet.peer = peer
@@ -161,6 +158,7 @@ export class Transport {
     datagram.offset = header
     datagram.length = padded + KEEPALIVE_LENGTH
     datagram.remote = peer.endpoint as Datagram['remote']
+    datagram.local = peer.source
     peer.sentBytes += datagram.length
     if (length > 0) this.#timers.dataSent(peer)
     this.#timers.authenticatedSent(peer)
@@ -170,8 +168,8 @@ export class Transport {
 
   /** To a multiple of 16, but never past the MTU (kernel calculate_skb_padding). */
   #paddedLength(length: number): number {
-    const whole = length > this.#mtu ? length % this.#mtu : length
-    const padded = Math.min(Math.ceil(whole / PADDING_MULTIPLE) * PADDING_MULTIPLE, this.#mtu)
+    const whole = length > this.#state.mtu ? length % this.#state.mtu : length
+    const padded = Math.min(Math.ceil(whole / PADDING_MULTIPLE) * PADDING_MULTIPLE, this.#state.mtu)
     return length - whole + padded
   }
 

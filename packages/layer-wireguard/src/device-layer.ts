@@ -1,0 +1,225 @@
+import {
+  asDatagram,
+  asPeerPacket,
+  Batch,
+  Burst,
+  type Context,
+  type Datagram,
+  type DuplexLayer,
+  makeFallback,
+  type PeerPacket,
+  type Service,
+  Spare,
+  systemRandom,
+  type Timer,
+  WIRE,
+  type WireControl,
+} from '@millrace/core'
+import { type Observable, Subject } from 'rxjs'
+import { ALLOWED_IPS, type AllowedIpTable } from './allowed-ips/allowed-ips.ts'
+import { PrefixTable } from './allowed-ips/prefix-table.ts'
+import { CRYPTO } from './crypto/crypto.ts'
+import { Device } from './device/device.ts'
+import type { WireguardEvent } from './device/events.ts'
+import { CONSUMED, PASS } from './device/verdict.ts'
+import { DeviceTarget } from './device-target.ts'
+import { encodeKey, keyPairOf } from './keys.ts'
+import { NamedEndpoints } from './named-endpoints.ts'
+import { type PeerOptions, parsePeer } from './options.ts'
+import { type LookupPeer, PeerLookup } from './peer-lookup.ts'
+import { PeerSet } from './peer-set.ts'
+import type { UapiTarget } from './uapi/target.ts'
+import type { WireguardLayer } from './wireguard.ts'
+
+/** Joins a `Device` to a stack: gives it the time and the packets, takes what it makes, and wakes it. */
+export class DeviceLayer implements WireguardLayer {
+  readonly name = 'wireguard'
+  readonly peers: PeerSet
+  readonly target: UapiTarget
+  readonly events: Observable<WireguardEvent>
+  readonly up: DuplexLayer<Datagram, PeerPacket>['up']
+  readonly down: DuplexLayer<Datagram, PeerPacket>['down']
+  readonly #allowedIps: AllowedIpTable = new PrefixTable()
+  readonly #device: Device
+  readonly #events = new Subject<WireguardEvent>()
+  readonly #opened = new Spare(() => new Batch<PeerPacket>())
+  readonly #sealed = new Spare(() => new Batch<Datagram>())
+  #wire: Service<Datagram> | undefined
+  #context: Context | undefined
+  /** Messages and packets that the device itself sends; served after what is being served now. */
+  #own: Burst<Datagram> | undefined
+  readonly #lookupPeer: LookupPeer | undefined
+  #publicKey: Uint8Array | undefined
+  #wireControl: WireControl | undefined
+  #lookup: PeerLookup | undefined
+  #names: NamedEndpoints | undefined
+  #timer: Timer | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+
+  constructor(
+    privateKey: string | Uint8Array | undefined,
+    peers: readonly PeerOptions[],
+    mtu: number,
+    lookupPeer: LookupPeer | undefined,
+  ) {
+    this.#lookupPeer = lookupPeer
+    const crypto = makeFallback(CRYPTO)
+    const local = keyPairOf(crypto, privateKey)
+    this.#publicKey = local?.publicKey
+    this.#device = new Device({
+      local,
+      crypto,
+      random: systemRandom,
+      allowedIps: this.#allowedIps,
+      mtu,
+      copy: (packet) => this.#context?.pool.copy(packet),
+      output: {
+        transmitMessage: (message, remote, local) => {
+          const packet = this.#context?.pool.acquire(message.length)
+          if (packet === undefined) {
+            this.#drop('pool-empty')
+            return
+          }
+          packet.memory.set(message, packet.offset)
+          packet.length = message.length
+          packet.remote = remote
+          packet.local = local
+          this.#own?.push(asDatagram(packet))
+        },
+        acquire: (size) => this.#context?.pool.acquire(size),
+        transmitPacket: (packet) => this.#own?.push(packet),
+        drop: (reason, packets) => this.#drop(reason, packets),
+        event: (event) => this.#events.next(event),
+        findEndpoint: (id, name, failed) => void this.#names?.find(id, name, failed),
+        unknownPeer: (id, packet) => this.#lookup?.ask(id, packet) ?? false,
+      },
+    })
+    this.peers = new PeerSet((work) => this.#withDevice(work), this.#allowedIps)
+    this.target = new DeviceTarget({
+      withDevice: (work) => this.#withDevice(work),
+      allowedIps: this.#allowedIps,
+      wire: () => this.#wireControl,
+      setPrivateKey: (key) => this.setPrivateKey(key),
+    })
+    this.events = this.#events.asObservable()
+    for (const peer of peers) this.#device.addPeer(parsePeer(peer))
+    this.up = { layer: (inner) => ({ serve: (batch) => this.#serveUp(batch, inner) }) }
+    this.down = {
+      layer: (inner) => {
+        this.#wire = inner
+        return { serve: (batch) => this.#serveDown(batch, inner) }
+      },
+    }
+  }
+
+  get publicKey(): string {
+    return this.#publicKey === undefined ? '' : encodeKey(this.#publicKey)
+  }
+
+  setMtu(mtu: number): void {
+    this.#device.mtu = mtu
+  }
+
+  setPrivateKey(key: string | Uint8Array | undefined): void {
+    const local = keyPairOf(this.#context?.runtime.get(CRYPTO) ?? makeFallback(CRYPTO), key)
+    this.#publicKey = local?.publicKey
+    this.#withDevice((device) => device.setPrivateKey(local))
+  }
+
+  start(context: Context): void {
+    this.#context = context
+    this.#wireControl = context.find(WIRE)
+    this.#own = new Burst(context.pool)
+    this.#device.use(context.random, context.runtime.get(CRYPTO))
+    context.provide(ALLOWED_IPS, this.#allowedIps)
+    this.#names = new NamedEndpoints(context, (work) => this.#withDevice(work))
+    if (this.#lookupPeer !== undefined) {
+      this.#lookup = new PeerLookup(this.#lookupPeer, context, (peer, packet) =>
+        this.#withDevice((device) => device.adopt(peer, packet)),
+      )
+    }
+    this.#step()
+    this.#device.open()
+    this.#device.tick()
+    this.#finish()
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timerAt = Number.POSITIVE_INFINITY
+    this.#lookup?.close()
+    this.#names?.close()
+    this.#step()
+    this.#device.close()
+    this.#context = undefined
+  }
+
+  #serveUp(batch: Batch<Datagram>, inner: Service<PeerPacket>): void {
+    this.#step()
+    const opened = this.#opened.take()
+    for (let i = 0; i < batch.length; i++) {
+      const packet = batch.at(i)
+      const verdict = this.#device.receive(packet)
+      if (verdict === PASS) opened.push(asPeerPacket(packet))
+      else if (verdict !== CONSUMED) batch.drop(packet, verdict)
+    }
+    this.#finish()
+    if (opened.length > 0) inner.serve(opened)
+    opened.clear()
+    this.#opened.giveBack(opened)
+  }
+
+  #serveDown(batch: Batch<PeerPacket>, inner: Service<Datagram>): void {
+    this.#step()
+    const sealed = this.#sealed.take()
+    for (let i = 0; i < batch.length; i++) {
+      const packet = batch.at(i)
+      const verdict = this.#device.send(packet)
+      if (verdict === PASS) sealed.push(asDatagram(packet))
+      else if (verdict !== CONSUMED) batch.drop(packet, verdict)
+    }
+    this.#finish()
+    if (sealed.length > 0) inner.serve(sealed)
+    sealed.clear()
+    this.#sealed.giveBack(sealed)
+  }
+
+  #withDevice<T>(work: (device: Device) => T): T {
+    this.#step()
+    const result = work(this.#device)
+    this.#finish()
+    return result
+  }
+
+  /** Before the device does anything: tells it the time. */
+  #step(): void {
+    const clock = this.#context?.clock
+    if (clock !== undefined) this.#device.at(clock.now(), clock.wall())
+  }
+
+  /** After the device has done something: sends what it made, and wakes it when it next wants to be. */
+  #finish(): void {
+    const context = this.#context
+    if (context === undefined) return
+    if (this.#own !== undefined && this.#own.length > 0 && this.#wire !== undefined) {
+      // Another takes its place first: what is sent may bring an answer before this call returns.
+      const burst = this.#own
+      this.#own = new Burst(context.pool)
+      burst.serve(this.#wire)
+    }
+    const next = this.#device.nextDeadline
+    if (next >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = next
+    this.#timer = context.clock.setTimer(next - context.clock.now(), () => {
+      this.#timerAt = Number.POSITIVE_INFINITY
+      this.#step()
+      this.#device.tick()
+      this.#finish()
+    })
+  }
+
+  #drop(reason: string, packets = 1): void {
+    this.#context?.drop(reason, packets)
+  }
+}
