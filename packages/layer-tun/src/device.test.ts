@@ -10,6 +10,7 @@ import {
 } from '@millrace/native/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TunDevice } from './device.ts'
+import { TunHandle } from './handle.ts'
 
 const pool = new PacketPool({ slots: 8, jumboSlots: 2 })
 
@@ -48,7 +49,7 @@ describe('errors of the kernel', () => {
     [{ ioctl: -Errno.ENOMEM }, 'tun: cannot create the interface tun9 (ENOMEM)'],
   ])('%j is one sentence', (results, message) => {
     const system = failing(results)
-    const create = () => TunDevice.create(system, pool, 'tun9')
+    const create = () => TunHandle.create(system, 'tun9')
     expect(create).toThrow(expect.objectContaining({ name: 'EnvironmentError' }))
     expect(create).toThrow(message)
     expect(system.closed).toEqual('ioctl' in results ? [5, 5] : [])
@@ -64,14 +65,14 @@ describe('errors of the kernel', () => {
     [Errno.EPERM, 'tun-write-failed'],
   ])('errno %i of a write is the drop %s', (errno, reason) => {
     const packet = fresh()
-    expect(TunDevice.create(failing({ write: -errno }), pool, 'tun9').write(packet)).toBe(reason)
+    expect(new TunDevice(failing({ write: -errno }), pool, 5).write(packet)).toBe(reason)
     packet.release()
   })
 
   test('a packet that has left its slot is not shown to the kernel', () => {
     let written = 0
     const system: SystemCalls = { ...failing({}), write: () => ++written }
-    const device = TunDevice.create(system, pool, 'tun9')
+    const device = new TunDevice(system, pool, 5)
     const packet = fresh()
     const { offset } = packet
     expect(device.write(packet)).toBeUndefined()
@@ -109,8 +110,9 @@ describe.skipIf(!runnable)('a real device (needs root, koffi, /dev/net/tun)', ()
 
   test('the kernel names the drops: not IP, down, gone', () => {
     const netlink = new RouteNetlink(nativeSystem())
-    const device = TunDevice.create(nativeSystem(), pool, 'real%d')
-    expect(device.interfaceName).toBe('real0')
+    const handle = TunHandle.create(nativeSystem(), 'real%d')
+    const device = new TunDevice(nativeSystem(), pool, handle.fd)
+    expect(handle.interfaceName).toBe('real0')
     const index = netlink.linkIndex('real0') as number
     const packet = fresh()
     expect(device.write(packet)).toBe('tun-down')
@@ -122,13 +124,36 @@ describe.skipIf(!runnable)('a real device (needs root, koffi, /dev/net/tun)', ()
     expect(device.write(packet)).toBe('tun-gone')
     expect(device.read(packet)).toBe(-Errno.EBADFD)
     packet.release()
-    device.close()
+    handle.close()
+  })
+
+  test('a packet larger than expected is put together in a larger slot', () => {
+    const netlink = new RouteNetlink(nativeSystem())
+    const handle = TunHandle.create(nativeSystem(), 'real%d')
+    const device = new TunDevice(nativeSystem(), pool, handle.fd)
+    const index = netlink.linkIndex(handle.interfaceName) as number
+    netlink.changeLink(index, { mtu: 9000, ipv6AddressGeneration: 'none' })
+    netlink.changeLink(index, { up: true })
+    const outside = new PacketSocket(nativeSystem(), index)
+    const bytes = Uint8Array.from({ length: 9000 }, (_, i) => (i === 0 ? 0x45 : i % 251))
+    outside.send(bytes)
+    const small = fresh()
+    expect(device.read(small)).toBe(9000)
+    expect(small.length).toBeLessThan(9000)
+    const large = pool.acquire(9000) as PooledPacket
+    device.moveTo(large, small, 9000)
+    expect(large.bytes()).toEqual(bytes)
+    outside.close()
+    small.release()
+    large.release()
+    handle.close()
   })
 
   test('reads a packet to where it is to lie, and nothing beside it', () => {
     const netlink = new RouteNetlink(nativeSystem())
-    const device = TunDevice.create(nativeSystem(), pool, 'real%d')
-    const index = netlink.linkIndex(device.interfaceName) as number
+    const handle = TunHandle.create(nativeSystem(), 'real%d')
+    const device = new TunDevice(nativeSystem(), pool, handle.fd)
+    const index = netlink.linkIndex(handle.interfaceName) as number
     netlink.changeLink(index, { up: true, ipv6AddressGeneration: 'none' })
     const packet = fresh()
     expect(device.read(packet)).toBe(-Errno.EAGAIN)
@@ -147,7 +172,7 @@ describe.skipIf(!runnable)('a real device (needs root, koffi, /dev/net/tun)', ()
     expect(device.discard()).toBe(-Errno.EAGAIN)
     outside.close()
     packet.release()
-    device.close()
+    handle.close()
     expect(netlink.linkIndex('real0')).toBeUndefined()
   })
 })

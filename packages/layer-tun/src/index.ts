@@ -3,5 +3,6 @@
  *
  * @packageDocumentation
  */
+export { TunHandle, type TunLink } from './handle.ts'
 export type { TunOptions } from './options.ts'
 export { type TunEndpoint, tun } from './tun.ts'

@@ -20,6 +20,10 @@ test.each([
   [{ mtu: 1279, routes: ['::/0'] }, 'expected a number from 1280'],
   [{ addresses: ['10.0.0.1/33'] }, 'tun address: expected a prefix length from 0 to 32, got "10.0.0.1/33"'],
   [{ addresses: ['10.0.0'] }, 'tun address: expected an IPv4 or IPv6 address, got "10.0.0"'],
+  [{ fd: -1 }, 'tun fd: expected a file descriptor, got -1'],
+  [{ fd: 1.5 }, 'tun fd: expected a file descriptor, got 1.5'],
+  [{ fd: 3, name: 'wg0' }, 'tun fd: expected no name, addresses or routes beside it'],
+  [{ fd: 3, routes: ['::/0'] }, 'tun fd: expected no name, addresses or routes beside it'],
   [{ routes: ['everywhere'] }, 'tun route: expected an IPv4 or IPv6 address, got "everywhere"'],
 ])('%j is refused in one line', (options, message) => {
   expect(() => tun(options)).toThrow(expect.objectContaining({ name: 'ConfigurationError' }))

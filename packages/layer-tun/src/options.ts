@@ -10,9 +10,18 @@ export interface TunOptions {
   readonly addresses?: readonly string[]
   /** Prefixes that the host sends into the TUN: `10.0.0.0/8`. Those of `addresses` come by themselves. Default none. */
   readonly routes?: readonly string[]
+  /**
+   * An open TUN device (IFF_TUN, IFF_NO_PI) that belongs to whoever opened it, instead of a new one: it is read and
+   * written, and neither configured nor closed. Its interface may be in another network namespace. Without `name`,
+   * `addresses` and `routes`; `mtu` is then no more than the size of packets as a rule.
+   */
+  readonly fd?: number
+  /** Called once when the interface is gone because somebody deleted it; by default that is logged as an error. */
+  readonly onGone?: () => void
 }
 
-export type CheckedOptions = Required<TunOptions>
+type Optional = 'fd' | 'onGone'
+export type CheckedOptions = Required<Omit<TunOptions, Optional>> & Pick<TunOptions, Optional>
 
 // IFNAMSIZ (linux/if.h) less the NUL; RFC 791 §3.1 and RFC 8200 §5 for the smallest MTU.
 const MAXIMUM_NAME = 15
@@ -21,7 +30,9 @@ const MINIMUM_MTU_IPV6 = 1280
 const MAXIMUM_MTU = 65_535
 
 /** Throws a ConfigurationError for what the kernel would refuse. */
-export function checkOptions({ name = 'tun%d', mtu = 1420, addresses = [], routes = [] }: TunOptions): CheckedOptions {
+export function checkOptions(options: TunOptions): CheckedOptions {
+  const { name = 'tun%d', mtu = 1420, addresses = [], routes = [], fd, onGone } = options
+  checkFd(options)
   if (!validName(name)) {
     throw new ConfigurationError(
       `tun name: expected 1 to ${MAXIMUM_NAME} printable characters without space, "/", ":" or "%" (but for one %d), got "${name}"`,
@@ -36,7 +47,15 @@ export function checkOptions({ name = 'tun%d', mtu = 1420, addresses = [], route
     const why = ipv6 ? ' (IPv6 needs 1280)' : ''
     throw new ConfigurationError(`tun mtu: expected a number from ${minimum} to ${MAXIMUM_MTU}${why}, got ${mtu}`)
   }
-  return { name, mtu, addresses, routes }
+  return { name, mtu, addresses, routes, fd, onGone }
+}
+
+function checkFd({ fd, name, addresses, routes }: TunOptions): void {
+  if (fd === undefined) return
+  if (!Number.isInteger(fd) || fd < 0) throw new ConfigurationError(`tun fd: expected a file descriptor, got ${fd}`)
+  if (name !== undefined || addresses !== undefined || routes !== undefined) {
+    throw new ConfigurationError('tun fd: expected no name, addresses or routes beside it: the device has its own')
+  }
 }
 
 function validName(name: string): boolean {

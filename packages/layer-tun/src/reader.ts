@@ -13,13 +13,25 @@ import type { TunDevice } from './device.ts'
 /** Packets read and served before others have their turn. */
 const BATCH = 64
 
+export interface TunReaderOptions {
+  readonly system: SystemCalls
+  readonly device: TunDevice
+  /** The size of packets as a rule, bytes; larger ones cost a copy. */
+  readonly expected: number
+  readonly context: Context
+  readonly stack: Service<IpPacket>
+  /** Called once when there is nothing more to read, and no use in trying: as a rule, the interface was deleted. */
+  readonly onGone: (reason: string) => void
+}
+
 /**
  * Wakes, drains, waits: one asynchronous wait for a packet, then non-blocking reads straight into packets of the pool,
  * a batch per turn of the event loop, until there is none left.
  */
 export class TunReader {
   readonly #device: TunDevice
-  readonly #mtu: number
+  readonly #expected: number
+  readonly #onGone: (reason: string) => void
   readonly #context: Context
   readonly #stack: Service<IpPacket>
   readonly #burst: Burst<IpPacket>
@@ -29,9 +41,10 @@ export class TunReader {
   #stopping = false
   #waitEnded: (() => void) | undefined
 
-  constructor(system: SystemCalls, device: TunDevice, mtu: number, context: Context, stack: Service<IpPacket>) {
+  constructor({ system, device, expected, context, stack, onGone }: TunReaderOptions) {
     this.#device = device
-    this.#mtu = mtu
+    this.#expected = expected
+    this.#onGone = onGone
     this.#context = context
     this.#stack = stack
     this.#burst = new Burst(context.pool)
@@ -76,17 +89,19 @@ export class TunReader {
   }
 
   #readOne(arrival: number): number {
-    const packet = this.#acquire()
+    const acquired = this.#acquire(this.#expected)
     if (this.#stopping) {
-      packet?.release()
+      acquired?.release()
       return -Errno.EAGAIN
     }
-    if (packet === undefined) {
+    if (acquired === undefined) {
       const result = this.#device.discard()
       if (result >= 0) this.#context.drop('pool-empty')
       return result
     }
-    const result = this.#device.read(packet)
+    const result = this.#device.read(acquired)
+    const packet = result > acquired.length ? this.#enlarged(acquired, result) : acquired
+    if (packet === undefined) return result
     const reason = result < 0 ? undefined : parseIp(packet)
     if (result < 0 || reason !== undefined) {
       packet.release()
@@ -98,17 +113,27 @@ export class TunReader {
     return result
   }
 
-  /** When the pool is empty because of what this batch holds, the batch goes first. */
-  #acquire(): PooledPacket | undefined {
-    const packet = this.#burst.acquire(this.#mtu)
-    if (packet !== undefined || this.#burst.length === 0) return packet
-    this.#burst.serve(this.#stack)
-    return this.#burst.acquire(this.#mtu)
+  /** It is larger than expected. */
+  #enlarged(packet: PooledPacket, length: number): PooledPacket | undefined {
+    const larger = this.#acquire(length)
+    if (larger === undefined) this.#context.drop('pool-empty')
+    else this.#device.moveTo(larger, packet, length)
+    packet.release()
+    if (!this.#stopping) return larger
+    larger?.release()
+    return undefined
   }
 
-  /** Somebody deleted the interface. There is nothing more to read, and no use in trying. */
+  /** When the pool is empty because of what this batch holds, the batch goes first. */
+  #acquire(size: number): PooledPacket | undefined {
+    const packet = this.#burst.acquire(size)
+    if (packet !== undefined || this.#burst.length === 0) return packet
+    this.#burst.serve(this.#stack)
+    return this.#burst.acquire(size)
+  }
+
   #ended(reason: string): void {
     this.#context.drop('tun-gone')
-    this.#context.logger.error({ interface: this.#device.interfaceName, reason }, 'tun: reading has ended')
+    this.#onGone(reason)
   }
 }

@@ -11,6 +11,7 @@ import {
   PacketSocket,
 } from '@millrace/native/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TunHandle } from './handle.ts'
 import { tun } from './tun.ts'
 
 const runnable = existsSync('/dev/net/tun') && canEnterNetworkNamespace()
@@ -164,6 +165,51 @@ describe.skipIf(!runnable)('tun (needs root, koffi, /dev/net/tun)', () => {
     expect(running.drops()).toEqual([{ line: 'tun', reason: 'tun-gone', packets: 1 }])
     await running.stop()
     expect(errors).toHaveLength(1)
+  })
+})
+
+describe.skipIf(!runnable)('tun of a given descriptor (needs root, koffi, /dev/net/tun)', () => {
+  let namespace: NetworkNamespace
+  beforeAll(() => {
+    namespace = enterNetworkNamespace()
+  })
+  afterAll(() => namespace.leave())
+
+  test('is read and written as it is, again and again, and stays', async () => {
+    const netlink = new RouteNetlink(nativeSystem())
+    const handle = TunHandle.create(nativeSystem(), 'given')
+    const index = netlink.linkIndex('given') as number
+    netlink.changeLink(index, { mtu: 9000, ipv6AddressGeneration: 'none' })
+    netlink.changeLink(index, { up: true })
+    const outside = new PacketSocket(nativeSystem(), index)
+    const seen: number[] = []
+    let gone = 0
+    const complete = stack(wire((packet) => seen.push(packet.length))).end(tun({ fd: handle.fd, onGone: () => gone++ }))
+    for (let round = 1; round <= 2; round++) {
+      const running = await complete.start()
+      // Larger than expected.
+      outside.send(ipPacket(4, 9000, 1))
+      await until(() => seen.length === round)
+      await running.stop()
+      expect(running.pool.inUse).toBe(0)
+      expect(netlink.links()).toContainEqual({ index, name: 'given', mtu: 9000, up: true })
+    }
+    expect(seen).toEqual([9000, 9000])
+
+    const running = await complete.start()
+    outside.close()
+    netlink.deleteLink(index)
+    await until(() => gone > 0)
+    expect(gone).toBe(1)
+    await running.stop()
+    handle.close()
+  })
+
+  test('that is none is refused', async () => {
+    const started = stack(wire())
+      .end(tun({ fd: 0x7fff_fff0 }))
+      .start()
+    await expect(started).rejects.toThrow('tun fd: descriptor 2147483632 is no TUN device (EBADF)')
   })
 })
 

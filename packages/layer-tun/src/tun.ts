@@ -1,6 +1,7 @@
 import { type Batch, type Context, type Endpoint, EnvironmentError, type IpPacket, type Service } from '@millrace/core'
 import { loadNative, RouteNetlink, SYSTEM_CALLS, type SystemCalls } from '@millrace/native'
 import { TunDevice } from './device.ts'
+import { TunHandle } from './handle.ts'
 import { type CheckedOptions, checkOptions, type TunOptions } from './options.ts'
 import { TunReader } from './reader.ts'
 
@@ -9,7 +10,7 @@ export interface TunEndpoint extends Endpoint<IpPacket> {
   readonly name: string
   /** Name of the network interface, as the kernel gave it; empty while not started. */
   readonly interfaceName: string
-  /** Index of the network interface; 0 while not started. */
+  /** Index of the network interface; 0 while not started, and of a device that was given by its descriptor. */
   readonly index: number
 }
 
@@ -26,6 +27,7 @@ export function tun(options: TunOptions = {}): TunEndpoint {
 
 /** What is open between start and stop. */
 interface Open {
+  readonly handle: TunHandle
   readonly device: TunDevice
   readonly index: number
   readonly reader: TunReader
@@ -43,7 +45,7 @@ class KernelTun implements TunEndpoint {
   }
 
   get interfaceName(): string {
-    return this.#open?.device.interfaceName ?? ''
+    return this.#open?.handle.interfaceName ?? ''
   }
 
   get index(): number {
@@ -58,13 +60,17 @@ class KernelTun implements TunEndpoint {
   start(context: Context): void {
     const system = context.runtime.get(SYSTEM_CALLS)
     if (system === undefined) throw new EnvironmentError(unavailable())
-    const device = TunDevice.create(system, context.pool, this.#options.name)
+    const { fd, name } = this.#options
+    const handle = fd === undefined ? TunHandle.create(system, name) : TunHandle.adopt(system, fd)
     try {
-      const index = this.#configure(system, device.interfaceName)
-      const reader = new TunReader(system, device, this.#options.mtu, context, this.#stack)
-      this.#open = { device, index, reader }
+      const index = fd === undefined ? this.#configure(system, handle.interfaceName) : 0
+      const device = new TunDevice(system, context.pool, handle.fd)
+      const onGone = (reason: string): void => this.#gone(context, handle.interfaceName, reason)
+      const expected = this.#options.mtu
+      const reader = new TunReader({ system, device, expected, context, stack: this.#stack, onGone })
+      this.#open = { handle, device, index, reader }
     } catch (error) {
-      device.close()
+      this.#release(handle)
       throw error
     }
   }
@@ -73,8 +79,19 @@ class KernelTun implements TunEndpoint {
   stop(): Promise<void> {
     const open = this.#open
     this.#open = undefined
-    if (open !== undefined) this.#closed = open.reader.stop().then(() => open.device.close())
+    if (open !== undefined) this.#closed = open.reader.stop().then(() => this.#release(open.handle))
     return this.#closed
+  }
+
+  /** A descriptor that was given stays open. */
+  #release(handle: TunHandle): void {
+    if (this.#options.fd === undefined) handle.close()
+  }
+
+  #gone(context: Context, interfaceName: string, reason: string): void {
+    const { onGone } = this.#options
+    if (onGone !== undefined) onGone()
+    else context.logger.error({ interface: interfaceName, reason }, 'tun: reading has ended')
   }
 
   #configure(system: SystemCalls, interfaceName: string): number {

@@ -5,4 +5,5 @@
  *
  * @packageDocumentation
  */
-export { type UdpEndpoint, type UdpOptions, udp } from './udp.ts'
+export type { UdpOptions } from './options.ts'
+export { type UdpEndpoint, udp } from './udp.ts'

@@ -15,7 +15,6 @@ export const Errno = {
   ENODEV: 19,
   EINVAL: 22,
   EBADFD: 77,
-  EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
   ENETUNREACH: 101,
   ENOBUFS: 105,

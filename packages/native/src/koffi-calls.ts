@@ -15,6 +15,7 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const close = bind<(fd: number) => number>('close', 'int', ['int'])
   const read = bind<Transfer>('read', 'intptr_t', ['int', 'size_t', 'size_t'])
   const write = bind<Transfer>('write', 'intptr_t', ['int', 'size_t', 'size_t'])
+  const readv = bind<Transfer>('readv', 'intptr_t', ['int', 'size_t', 'int'])
   const ioctl = bind<Transfer>('ioctl', 'int', ['int', 'ulong', 'size_t'])
   const socket = bind<Transfer>('socket', 'int', ['int', 'int', 'int'])
   const bindAddress = bind<Transfer>('bind', 'int', ['int', 'size_t', 'uint'])
@@ -24,6 +25,7 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const sendmsg = bind<Transfer>('sendmsg', 'intptr_t', ['int', 'size_t', 'int'])
   const recvmsg = bind<Transfer>('recvmsg', 'intptr_t', ['int', 'size_t', 'int'])
   const getsockname = bind<Transfer>('getsockname', 'int', ['int', 'size_t', 'size_t'])
+  const setns = bind<(fd: number, type: number) => number>('setns', 'int', ['int', 'int'])
   const eventfd = bind<(initial: number, flags: number) => number>('eventfd', 'int', ['uint', 'int'])
   const poll = bind<Transfer>('poll', 'int', ['size_t', 'ulong', 'int'])
 
@@ -38,6 +40,7 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     close: (fd) => checked(close(fd)),
     read: (fd, address, size) => checked(read(fd, address, size)),
     write: (fd, address, size) => checked(write(fd, address, size)),
+    readv: (fd, vector, count) => checked(readv(fd, vector, count)),
     ioctl: (fd, request, address) => checked(ioctl(fd, request, address)),
     socket: (family, type, protocol) => checked(socket(family, type, protocol)),
     bind: (fd, address, size) => checked(bindAddress(fd, address, size)),
@@ -47,6 +50,7 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     sendmsg: (fd, message, flags) => checked(sendmsg(fd, message, flags)),
     recvmsg: (fd, message, flags) => checked(recvmsg(fd, message, flags)),
     getsockname: (fd, address, size) => checked(getsockname(fd, address, size)),
+    setns: (fd, type) => checked(setns(fd, type)),
     eventfd: (initial, flags) => checked(eventfd(initial, flags)),
     poll: (address, count, timeout) => checked(poll(address, count, timeout)),
     pollAsync(address, count, timeout, done) {

@@ -8,6 +8,7 @@ export const EFD_NONBLOCK = 0o4000
 export const EFD_CLOEXEC = 0o2000000
 
 export const POLLIN = 0x1
+export const POLLOUT = 0x4
 export const POLLERR = 0x8
 export const POLLHUP = 0x10
 export const POLLNVAL = 0x20

@@ -11,6 +11,8 @@ export interface SystemCalls {
   close(fd: number): number
   read(fd: number, address: number, size: number): number
   write(fd: number, address: number, size: number): number
+  /** readv(2) into the `count` struct iovec of 16 bytes at `vector`. */
+  readv(fd: number, vector: number, count: number): number
   /** ioctl(2) with a pointer to its argument. */
   ioctl(fd: number, request: number, address: number): number
   socket(family: number, type: number, protocol: number): number
@@ -25,6 +27,8 @@ export interface SystemCalls {
   recvmsg(fd: number, message: number, flags: number): number
   /** getsockname(2); `size` is where a u32 lies, the room at `address` before and the length of the name after. */
   getsockname(fd: number, address: number, size: number): number
+  /** setns(2): puts this thread, and no other, into the namespace that `fd` stands for. */
+  setns(fd: number, type: number): number
   eventfd(initial: number, flags: number): number
   /** poll(2) over `count` pollfd of 8 bytes; milliseconds. Blocks this thread. */
   poll(address: number, count: number, timeout: number): number

@@ -77,6 +77,7 @@ export class PeerTable {
     }
     if (parsed.endpoint !== undefined) {
       peer.endpoint = parsed.endpoint
+      peer.local = undefined
       peer.endpointName = undefined
     }
     if (parsed.endpointName !== undefined) {

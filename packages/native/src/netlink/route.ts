@@ -5,12 +5,14 @@ import type { Request } from './exchange.ts'
 import { Attributes, type Message, u16At, u32At, Writer } from './wire.ts'
 
 // linux/rtnetlink.h
-const RTA_DST = 1
-const RTA_OIF = 4
+export const RTA_DST = 1
+export const RTA_SRC = 2
+export const RTA_OIF = 4
 const RTA_GATEWAY = 5
 const RTA_PRIORITY = 6
 const RTA_PREFSRC = 7
 const RTA_TABLE = 15
+export const RTA_MARK = 16
 const RTA_VIA = 18
 const RT_TABLE_UNSPEC = 0
 const RT_TABLE_MAIN = 254
