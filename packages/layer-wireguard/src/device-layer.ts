@@ -20,6 +20,7 @@ import { ALLOWED_IPS, type AllowedIpTable } from './allowed-ips/allowed-ips.ts'
 import { PrefixTable } from './allowed-ips/prefix-table.ts'
 import { CRYPTO } from './crypto/crypto.ts'
 import { Device } from './device/device.ts'
+import { HANDSHAKE_TRAFFIC_CLASS } from './device/ecn.ts'
 import type { WireguardEvent } from './device/events.ts'
 import { CONSUMED, PASS } from './device/verdict.ts'
 import { DeviceTarget } from './device-target.ts'
@@ -84,6 +85,7 @@ export class DeviceLayer implements WireguardLayer {
           packet.length = message.length
           packet.remote = remote
           packet.local = local
+          packet.trafficClass = HANDSHAKE_TRAFFIC_CLASS
           this.#own?.push(asDatagram(packet))
         },
         acquire: (size) => this.#context?.pool.acquire(size),

@@ -19,7 +19,9 @@ export const AF_NETLINK = 16
 export const AF_PACKET = 17
 
 export const SOL_IP = 0
+export const IP_TOS = 1
 export const IP_PKTINFO = 8
+export const IP_RECVTOS = 13
 export const SOL_SOCKET = 1
 export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
@@ -30,6 +32,8 @@ export const SOL_IPV6 = 41
 export const IPV6_V6ONLY = 26
 export const IPV6_RECVPKTINFO = 49
 export const IPV6_PKTINFO = 50
+export const IPV6_RECVTCLASS = 66
+export const IPV6_TCLASS = 67
 
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3

@@ -52,6 +52,8 @@ export interface Datagram extends Packet {
    * choose. One that is no longer `usable` counts as undefined.
    */
   local: LocalAddress | undefined
+  /** The octet of the IP header that has DSCP and ECN (RFC 2474, RFC 3168); 0 where the wire cannot tell or set it. */
+  trafficClass: number
 }
 
 /** What a peer sent, authenticated but not yet looked at (up), or is to be sent (down). */

@@ -74,6 +74,7 @@ export class PacketPool {
     copy.peer = from.peer
     copy.remote = from.remote
     copy.local = from.local
+    copy.trafficClass = from.trafficClass
     copy.version = from.version
     copy.protocol = from.protocol
     copy.transport = from.transport === 0 ? 0 : from.transport - from.offset + copy.offset

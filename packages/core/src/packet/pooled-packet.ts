@@ -28,6 +28,7 @@ export class PooledPacket implements Packet {
   peer: Peer | undefined = undefined
   remote: SocketAddress = nowhere
   local: LocalAddress | undefined = undefined
+  trafficClass = 0
   /** Filled by `parseIp`; see `IpPacket`. */
   version: 0 | 4 | 6 = 0
   protocol = 0
@@ -119,6 +120,7 @@ export class PooledPacket implements Packet {
     this.peer = undefined
     this.remote = nowhere
     this.local = undefined
+    this.trafficClass = 0
     this.version = 0
     this.protocol = 0
     this.transport = 0

@@ -1,4 +1,4 @@
-import { IP_PKTINFO, IPV6_PKTINFO, SOL_IP, SOL_IPV6, type SystemCalls } from '@millrace/native'
+import { IP_PKTINFO, IP_TOS, IPV6_PKTINFO, IPV6_TCLASS, SOL_IP, SOL_IPV6, type SystemCalls } from '@millrace/native'
 import { isLinkLocal, LOCAL_WORDS, NAME_WORDS, type NativeAddress, type NativeLocal } from './addresses.ts'
 
 // <sys/socket.h>, 64 bits: struct msghdr, two struct iovec, struct sockaddr_in6, and control messages behind them.
@@ -53,6 +53,8 @@ export class Receiver {
   readonly name: Int32Array
   /** Where it came in: address and interface. */
   readonly local: Int32Array = new Int32Array(LOCAL_WORDS)
+  /** DSCP and ECN of the last one. */
+  trafficClass = 0
   readonly #system: SystemCalls
   readonly #message: Message
 
@@ -82,6 +84,7 @@ export class Receiver {
     if (view.getUint32(NAME_LENGTH, true) <= NAME_SIZE_IPV4) name.fill(0, 2)
     else name[1] = 0
     local.fill(0)
+    this.trafficClass = 0
     const end = BUFFER + Math.min(view.getUint32(CONTROL_LENGTH, true), BUFFER_SIZE)
     for (let at = BUFFER; at + CMSG_HEADER <= end; ) {
       const length = view.getUint32(at, true)
@@ -99,6 +102,9 @@ export class Receiver {
       local[4] = view.getInt32(at, true)
     } else if (level === SOL_IPV6 && type === IPV6_PKTINFO) {
       for (let i = 0; i < LOCAL_WORDS; i++) local[i] = view.getInt32(at + i * 4, true)
+    } else if ((level === SOL_IP && type === IP_TOS) || (level === SOL_IPV6 && type === IPV6_TCLASS)) {
+      // A byte for the one and an int for the other: little endian, the first byte is the value either way.
+      this.trafficClass = view.getUint8(at)
     }
   }
 }
@@ -115,14 +121,33 @@ export class Sender {
   }
 
   /** Sends `size` bytes at `address`, from `source` or from where the system likes. Below 0: a negated errno. */
-  send(fd: number, address: number, size: number, remote: NativeAddress, source: NativeLocal | undefined): number {
+  send(
+    fd: number,
+    address: number,
+    size: number,
+    remote: NativeAddress,
+    source: NativeLocal | undefined,
+    trafficClass: number,
+  ): number {
     const message = this.#message
     const { words } = remote
     for (let i = 0; i < NAME_WORDS; i++) message.name[i] = words[i] as number
     message.view.setUint32(NAME_LENGTH, remote.family === 4 ? NAME_SIZE_IPV4 : NAME_SIZE, true)
     message.vector(0, address, size)
-    message.view.setUint32(CONTROL_LENGTH, source === undefined ? 0 : this.#writeSource(source), true)
+    const control = source === undefined ? 0 : this.#writeSource(source)
+    const classLength = trafficClass === 0 ? 0 : this.#writeTrafficClass(control, remote.family, trafficClass)
+    message.view.setUint32(CONTROL_LENGTH, control + classLength, true)
     return this.#system.sendmsg(fd, message.address, 0)
+  }
+
+  #writeTrafficClass(offset: number, family: 4 | 6, trafficClass: number): number {
+    const { view } = this.#message
+    const at = BUFFER + offset
+    view.setUint32(at, CMSG_HEADER + 4, true)
+    view.setInt32(at + 8, family === 4 ? SOL_IP : SOL_IPV6, true)
+    view.setInt32(at + 12, family === 4 ? IP_TOS : IPV6_TCLASS, true)
+    view.setInt32(at + CMSG_HEADER, trafficClass, true)
+    return (CMSG_HEADER + 4 + 7) & ~7
   }
 
   /**

@@ -155,6 +155,7 @@ export class NativeReader {
     const { remote, local } = this.#book.origin(this.#receiver.name, this.#receiver.local)
     whole.length = result
     whole.remote = remote
+    whole.trafficClass = this.#receiver.trafficClass
     whole.local = local.usable && local.interfaceIndex !== 0 ? local : undefined
     whole.arrival = arrival
     this.#burst.push(asDatagram(whole))

@@ -5,7 +5,9 @@ import {
   Errno,
   errnoName,
   IP_PKTINFO,
+  IP_RECVTOS,
   IPV6_RECVPKTINFO,
+  IPV6_RECVTCLASS,
   IPV6_V6ONLY,
   SO_MARK,
   SO_RCVBUF,
@@ -57,6 +59,8 @@ export class NativeSocket implements BoundSocket, Interfaces {
       if (family === 6) check('setsockopt', set(system, fd, SOL_IPV6, IPV6_V6ONLY, 1))
       if (family === 6) check('setsockopt', set(system, fd, SOL_IPV6, IPV6_RECVPKTINFO, 1))
       else check('setsockopt', set(system, fd, SOL_IP, IP_PKTINFO, 1))
+      if (family === 6) check('setsockopt', set(system, fd, SOL_IPV6, IPV6_RECVTCLASS, 1))
+      else check('setsockopt', set(system, fd, SOL_IP, IP_RECVTOS, 1))
       // The first is cut to net.core.rmem_max and wmem_max; the second is not, but needs CAP_NET_ADMIN.
       for (const option of [SO_RCVBUF, SO_SNDBUF, SO_RCVBUFFORCE, SO_SNDBUFFORCE]) {
         set(system, fd, SOL_SOCKET, option, SOCKET_BUFFER)

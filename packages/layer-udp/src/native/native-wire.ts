@@ -110,15 +110,21 @@ export class NativeWire implements Wire {
     }
   }
 
-  #sendOne(fd: number, address: number, size: number, remote: NativeAddress, { local }: Datagram): number {
+  #sendOne(
+    fd: number,
+    address: number,
+    size: number,
+    remote: NativeAddress,
+    { local, trafficClass }: Datagram,
+  ): number {
     const source = local?.usable ? this.#book.local(local) : undefined
     if (local === undefined || source === undefined || !this.#leadsBack(remote, source)) {
       if (source !== undefined) local?.refuse()
-      return this.#sender.send(fd, address, size, remote, undefined)
+      return this.#sender.send(fd, address, size, remote, undefined, trafficClass)
     }
-    const result = this.#sender.send(fd, address, size, remote, source)
+    const result = this.#sender.send(fd, address, size, remote, source, trafficClass)
     if (!mayBeTheSource(result)) return result
-    const without = this.#sender.send(fd, address, size, remote, undefined)
+    const without = this.#sender.send(fd, address, size, remote, undefined, trafficClass)
     if (without === result) return without
     // It was the source: the address is gone, or nothing leads from it to there.
     local.refuse()

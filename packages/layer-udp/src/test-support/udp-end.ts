@@ -21,6 +21,7 @@ export interface Arrival {
   readonly bytes: Uint8Array
   readonly remote: SocketAddress
   readonly local: LocalAddress | undefined
+  readonly trafficClass: number
 }
 
 /** A stack that is nothing but a wire: it keeps what comes in, and sends what it is told to. */
@@ -101,7 +102,8 @@ export class UdpEnd {
   #keep(batch: Iterable<Datagram>): void {
     for (const packet of batch) {
       const bytes = packet.bytes().slice()
-      this.arrivals.push({ text: Buffer.from(bytes).toString(), bytes, remote: packet.remote, local: packet.local })
+      const { remote, local, trafficClass } = packet
+      this.arrivals.push({ text: Buffer.from(bytes).toString(), bytes, remote, local, trafficClass })
     }
     this.served?.()
   }

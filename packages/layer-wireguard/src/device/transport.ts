@@ -8,6 +8,7 @@ import {
   REKEY_TIMEOUT,
 } from '../proto/constants.ts'
 import { KEEPALIVE_LENGTH, MESSAGE_TRANSPORT, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
+import { carryCongestion, outerTrafficClass } from './ecn.ts'
 import type { Keypair } from './keypair.ts'
 import type { PeerState } from './peer.ts'
 import type { DeviceState } from './state.ts'
@@ -114,6 +115,7 @@ export class Transport {
     this.#state.setEndpoint(peer, packet)
     packet.offset += TRANSPORT_HEADER_LENGTH
     packet.length = sealed - TAG_LENGTH
+    carryCongestion(asPeerPacket(packet), packet.trafficClass)
     packet.peer = peer
     const isData = packet.length > 0
     // Before anything is sent: what is sent now waits for an answer of its own.
@@ -146,6 +148,7 @@ export class Transport {
   #seal(packet: PeerPacket, peer: PeerState, keypair: Keypair): Datagram {
     const { memory, view, offset, length } = packet
     const padded = this.#paddedLength(length)
+    const trafficClass = outerTrafficClass(packet)
     memory.fill(0, offset + length, offset + padded)
     const header = offset - TRANSPORT_HEADER_LENGTH
     view.setUint32(header, MESSAGE_TRANSPORT, true)
@@ -159,6 +162,7 @@ export class Transport {
     datagram.length = padded + KEEPALIVE_LENGTH
     datagram.remote = peer.endpoint as Datagram['remote']
     datagram.local = peer.source
+    datagram.trafficClass = trafficClass
     peer.sentBytes += datagram.length
     if (length > 0) this.#timers.dataSent(peer)
     this.#timers.authenticatedSent(peer)
