@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Root, a TUN device and these programs: what the tests in network namespaces need. Empty if nothing is missing. */
 export function missingForNamespaces(...programs: readonly string[]): readonly string[] {
@@ -54,11 +55,29 @@ export class Namespace {
     return new Program(child)
   }
 
+  /** The processes that run in it, those that have daemonised too. */
+  get pids(): readonly number[] {
+    return run('ip', 'netns', 'pids', this.name).split('\n').filter(Boolean).map(Number)
+  }
+
+  /** Ends all that runs in it, whoever started it, and takes it away. */
   async remove(): Promise<void> {
     const children = [...this.#children]
     for (const child of children) child.kill('SIGKILL')
     await Promise.all(children.map((child) => once(child, 'exit')))
+    while (this.pids.length > 0) {
+      for (const pid of this.pids) endAtOnce(pid)
+      await sleep(5)
+    }
     run('ip', 'netns', 'del', this.name)
+  }
+}
+
+function endAtOnce(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // it has ended by itself meanwhile
   }
 }
 

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { readEnvironment } from './environment.ts'
+
+test('nothing set', () => {
+  const nothing = { logLevel: undefined, tunFd: undefined, uapiFd: undefined, foreground: false }
+  expect(readEnvironment({})).toEqual(nothing)
+  expect(readEnvironment({ LOG_LEVEL: '', WG_TUN_FD: '', WG_PROCESS_FOREGROUND: '0' })).toEqual(nothing)
+})
+
+test('everything set', () => {
+  const variables = { LOG_LEVEL: 'debug', WG_TUN_FD: '3', WG_UAPI_FD: '4', WG_PROCESS_FOREGROUND: '1' }
+  expect(readEnvironment(variables)).toEqual({ logLevel: 'debug', tunFd: 3, uapiFd: 4, foreground: true })
+})
+
+test.each([
+  ['verbose', 'debug'],
+  ['error', 'error'],
+  ['silent', 'silent'],
+  ['loud', 'error'],
+])('LOG_LEVEL=%s is %s', (word, level) => {
+  expect(readEnvironment({ LOG_LEVEL: word }).logLevel).toBe(level)
+})
+
+test.each(['-1', '1.5', 'three', '99999999999'])('WG_TUN_FD=%s is refused', (text) => {
+  expect(() => readEnvironment({ WG_TUN_FD: text })).toThrow(`WG_TUN_FD: expected a file descriptor, got "${text}"`)
+})

@@ -1,0 +1,40 @@
+import { UsageError } from './usage-error.ts'
+
+/** How much is logged: `verbose` and `debug` are the same. */
+export type LogLevel = 'debug' | 'error' | 'silent'
+
+/** What wireguard-go, and so `millrace-wg`, is told by environment variables. */
+export interface WgEnvironment {
+  /** LOG_LEVEL; undefined where none is set. */
+  readonly logLevel: LogLevel | undefined
+  /** WG_TUN_FD: an open TUN device. */
+  readonly tunFd: number | undefined
+  /** WG_UAPI_FD: a unix socket that listens already. */
+  readonly uapiFd: number | undefined
+  /** WG_PROCESS_FOREGROUND=1. */
+  readonly foreground: boolean
+}
+
+/** Throws a UsageError. */
+export function readEnvironment(variables: NodeJS.ProcessEnv): WgEnvironment {
+  return {
+    logLevel: logLevelOf(variables['LOG_LEVEL']),
+    tunFd: descriptorIn(variables, 'WG_TUN_FD'),
+    uapiFd: descriptorIn(variables, 'WG_UAPI_FD'),
+    foreground: variables['WG_PROCESS_FOREGROUND'] === '1',
+  }
+}
+
+/** A word that is none of the levels is an error's, as in wireguard-go. */
+function logLevelOf(word: string | undefined): LogLevel | undefined {
+  if (word === undefined || word === '') return undefined
+  if (word === 'verbose' || word === 'debug') return 'debug'
+  return word === 'silent' ? 'silent' : 'error'
+}
+
+function descriptorIn(variables: NodeJS.ProcessEnv, name: string): number | undefined {
+  const text = variables[name]
+  if (text === undefined || text === '') return undefined
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${name}: expected a file descriptor, got "${text}"`)
+  return Number(text)
+}
