@@ -15,7 +15,7 @@ function promised(name: string): string {
   const source = readFileSync(`${folder}${name}`, 'utf8')
   const header = source.slice(0, source.indexOf('*/'))
   const lines = header.split('\n')
-  const from = lines.findIndex((line) => line === ' * Prints:')
+  const from = lines.indexOf(' * Prints:')
   expect(from, `${name} has a header with "Prints:"`).toBeGreaterThan(0)
   return lines
     .slice(from + 1, -1)

@@ -213,7 +213,7 @@ class World {
       )
     const programs = ['outer0', 'inside0'].map(dump)
     const count = (side: string, filter: string): number =>
-      Number.parseInt(run('tcpdump', '--count', '-nn', '-r', join(this.folder, `${side}.pcap`), filter))
+      Number.parseInt(run('tcpdump', '--count', '-nn', '-r', join(this.folder, `${side}.pcap`), filter), 10)
     return {
       stop: () => Promise.all(programs.map((program) => program.stop('SIGINT'))),
       check: (seen) => {
