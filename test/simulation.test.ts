@@ -83,9 +83,9 @@ test.each(seeds)(
         clock.advance(SECOND / 2 - first)
         gatewayHost.send(down.next())
         clock.advance(SECOND / 2)
-        if (second === 2399) gaps.push(atGateway.longestGap, atLaptop.longestGap)
+        if (second === 2399) gaps.push(atGateway.gap(clock.now()), atLaptop.gap(clock.now()))
       }
-      gaps.push(atGateway.longestGap, atLaptop.longestGap)
+      gaps.push(atGateway.gap(clock.now()), atLaptop.gap(clock.now()))
     }
     clock.advance(SECOND)
 

@@ -36,7 +36,7 @@ export class Receipt {
   repeated = 0
   altered = 0
   lastAt = 0
-  /** Longest time without a packet since the last `resetGap`, milliseconds. */
+  /** Milliseconds. */
   longestGap = 0
 
   constructor(packets: NumberedPackets) {
@@ -54,6 +54,11 @@ export class Receipt {
     if (Buffer.compare(bytes, this.#packets.make(number)) !== 0) this.altered++
     this.longestGap = Math.max(this.longestGap, now - this.lastAt)
     this.lastAt = now
+  }
+
+  /** The longest time without a packet since the last `resetGap`, the one that still lasts included. */
+  gap(now: number): number {
+    return Math.max(this.longestGap, now - this.lastAt)
   }
 
   resetGap(now: number): void {
