@@ -1,4 +1,4 @@
 export * from './contract.ts'
 export * from './lifecycle.ts'
-export * from './wire.ts'
+export * from './super-packets.ts'
 export * from './wire.ts'

@@ -26,8 +26,13 @@ export interface Packet {
   length: number
   readonly headroom: number
   readonly tailroom: number
-  /** Payload bytes of each segment if this is a super-packet (the last may be shorter), else 0. */
+  /**
+   * Payload bytes of each segment if this is a super-packet (the last may be shorter), else 0. The transport checksum of
+   * an IP super-packet stands for nothing: each segment gets its own where it is cut, and the host end asks for it.
+   */
   segmentSize: number
+  /** Bytes at the front that every segment repeats: the IP and transport headers of an IP super-packet; 0 in all others. */
+  segmentHeader: number
   /** How many packets this counts for: 1, or the segments of a super-packet. */
   readonly segments: number
   /** Which way it goes. Set by every edge that it passes, so nobody else has to. */

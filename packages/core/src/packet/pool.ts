@@ -69,6 +69,7 @@ export class PacketPool {
     copy.length = from.length
     copy.kind = from.kind
     copy.segmentSize = from.segmentSize
+    copy.segmentHeader = from.segmentHeader
     copy.direction = from.direction
     copy.arrival = from.arrival
     copy.peer = from.peer

@@ -23,6 +23,7 @@ export class PooledPacket implements Packet {
   offset = 0
   length = 0
   segmentSize = 0
+  segmentHeader = 0
   direction: Direction = 'up'
   arrival = 0
   peer: Peer | undefined = undefined
@@ -57,7 +58,8 @@ export class PooledPacket implements Packet {
   }
 
   get segments(): number {
-    return this.segmentSize === 0 ? 1 : Math.ceil(this.length / this.segmentSize)
+    const { segmentSize } = this
+    return segmentSize === 0 ? 1 : Math.max(Math.ceil((this.length - this.segmentHeader) / segmentSize), 1)
   }
 
   get sourcePort(): number {
@@ -115,6 +117,7 @@ export class PooledPacket implements Packet {
     this.offset = this.slotStart + headroom
     this.length = 0
     this.segmentSize = 0
+    this.segmentHeader = 0
     this.direction = 'up'
     this.arrival = 0
     this.peer = undefined
