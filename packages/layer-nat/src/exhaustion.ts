@@ -1,5 +1,6 @@
 import type { IpPacket, Peer } from '@millrace/core'
-import { type Observable, Subject } from 'rxjs'
+import type { Observable } from 'rxjs'
+import { Subject } from 'rxjs/internal/Subject'
 
 /** What has run out: the table, a peer's share of it, or the ports (for a destination, with TCP). */
 export type NatResource = 'sessions' | 'peer-sessions' | 'ports'

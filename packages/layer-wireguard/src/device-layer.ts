@@ -15,7 +15,8 @@ import {
   WIRE,
   type WireControl,
 } from '@millrace/core'
-import { type Observable, Subject } from 'rxjs'
+import type { Observable } from 'rxjs'
+import { Subject } from 'rxjs/internal/Subject'
 import { ALLOWED_IPS, type AllowedIpTable } from './allowed-ips/allowed-ips.ts'
 import { PrefixTable } from './allowed-ips/prefix-table.ts'
 import { CRYPTO } from './crypto/crypto.ts'

@@ -1,4 +1,4 @@
-import { merge, type Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import type { Context, DuplexLayer, Endpoint, Layer, Line, Service } from '../contract/index.ts'
 import type { Packet } from '../packet/packet.ts'
 import { silentLogger } from '../runtime/logger.ts'
@@ -94,7 +94,7 @@ export class Branch<P extends Packet> implements Endpoint<P> {
 
   /** Of every line and the host, each with its name. */
   get events(): Observable<StackEvent> {
-    return merge(...this.parts.map(eventsOf))
+    return eventsOf(this.parts)
   }
 
   /** Host first, then the lines from the wire up, then the gate opens. What was started is stopped again if one fails. */

@@ -1,4 +1,4 @@
-import { merge, type Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import type { Endpoint, Service } from '../contract/index.ts'
 import type { Batch } from '../packet/batch.ts'
 import type { Packet } from '../packet/packet.ts'
@@ -56,7 +56,7 @@ export class RunningStack implements AsyncDisposable {
       resolveStopped = resolve
     })
     this.#resolveStopped = resolveStopped
-    this.events = merge(eventsOf(wire), branch.events)
+    this.events = eventsOf([wire, branch])
   }
 
   static async start(

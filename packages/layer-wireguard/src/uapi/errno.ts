@@ -21,11 +21,15 @@ export class UapiError extends Error {
   }
 }
 
-/** The number for whatever a target threw: EIO if nothing better is known. */
+/** The number for whatever a target threw, or for what was the cause of that: EIO if nothing better is known. */
 export function errnoOf(error: unknown): number {
   if (error instanceof UapiError) return error.errno
   if (error instanceof ConfigurationError) return EINVAL
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  const code = codeOf(error) ?? (error instanceof Error ? codeOf(error.cause) : undefined)
   const numbers: Readonly<Record<string, number>> = constants.errno
   return (code !== undefined && Object.hasOwn(numbers, code) && numbers[code]) || EIO
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
 }

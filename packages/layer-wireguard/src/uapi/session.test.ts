@@ -236,6 +236,12 @@ describe('the number tells what was wrong', () => {
       }
     }
     expect(await answer(set('fwmark=1'), failing)).toBe('errno=-5\n\n')
+    const explained = (target: MemoryTarget): void => {
+      target.setFwmark = () => {
+        throw new Error('not allowed', { cause: Object.assign(new Error('EPERM'), { code: 'EPERM' }) })
+      }
+    }
+    expect(await answer(set('fwmark=1'), explained)).toBe('errno=-1\n\n')
   })
 
   test('a get that fails half-way', async () => {
