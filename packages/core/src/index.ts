@@ -17,6 +17,7 @@ export {
 export { type IcmpAnswerStatistics, IcmpAnswers, type IcmpAnswersOptions } from './ip/icmp-answers.ts'
 export { ICMP_ERROR_MAXIMUM, type IcmpErrorKind, mayAnswerWithIcmpError, writeIcmpError } from './ip/icmp-error.ts'
 export { LocalAddress } from './ip/local-address.ts'
+export type { OnesComplement } from './ip/ones-complement.ts'
 export { parseIp } from './ip/parse-ip.ts'
 export { SocketAddress } from './ip/socket-address.ts'
 export { TokenBucket, type TokenBucketOptions } from './ip/token-bucket.ts'
@@ -49,6 +50,8 @@ export {
   type Token,
   token,
 } from './runtime/runtime.ts'
+export { ALONE, JOINED, type Joined, Joiner, STARTS } from './segment/joiner.ts'
+export { MAXIMUM_SEGMENTS, Segmenter } from './segment/segmenter.ts'
 export { Branch, Chain, layers } from './stack/chain.ts'
 export type { DropStatistics, EdgeStatistics } from './stack/edge.ts'
 export type { RunningStack } from './stack/running-stack.ts'

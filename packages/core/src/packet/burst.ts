@@ -18,7 +18,7 @@ export class Burst<P extends Packet> {
   }
 
   get length(): number {
-    return this.#owned.length
+    return this.#batch.length
   }
 
   /** An empty packet with room for `size` bytes, to be filled and `push`ed or released; undefined when the pool is empty. */
@@ -32,14 +32,22 @@ export class Burst<P extends Packet> {
     this.#batch.push(packet)
   }
 
-  /** Serves what was pushed and releases it. Not reentrant: a service that sends back at once needs a burst of its own. */
+  /** Adds a packet that stays its owner's, who keeps it until this has been served. */
+  lend(packet: P): void {
+    this.#batch.push(packet)
+  }
+
+  /**
+   * Serves what was pushed and lent, in the order it came, and releases what was pushed. Not reentrant: a service that
+   * sends back at once needs a burst of its own.
+   */
   serve(service: Service<P>): void {
-    if (this.#owned.length === 0) return
+    if (this.#batch.length === 0) return
     try {
       service.serve(this.#batch)
     } finally {
       this.#batch.clear()
-      for (const packet of this.#owned) packet.release()
+      for (let i = 0; i < this.#owned.length; i++) this.#owned[i]?.release()
       this.#owned.length = 0
     }
   }

@@ -70,6 +70,18 @@ describe('the packet pool', () => {
     expect(all.at(-1)?.slotEnd).toBe(pool.memory.length)
   })
 
+  test('its memory is of one size for good, and its sums are over that memory', () => {
+    const pool = new PacketPool({ slots: 2, jumboSlots: 1 })
+    const packet = pool.acquire(4)!
+    packet.memory.set([0x12, 0x34, 0x56], packet.offset)
+    expect(pool.sums.sum(packet.offset, 3)).toBe(0x6834)
+    expect(pool.sums.copyAndSum(packet.offset, packet.offset + 100, 3)).toBe(0x6834)
+    expect([...packet.memory.subarray(packet.offset + 100, packet.offset + 104)]).toEqual([0x12, 0x34, 0x56, 0])
+    expect(pool.memory.byteOffset).toBe(0)
+    expect(pool.memory.length).toBe(2 * 2048 + 67_584)
+    expect(pool.view).toBe(packet.view)
+  })
+
   test('a release too many, or a retain too late, does not give a slot to two owners', () => {
     const pool = new PacketPool({ slots: 2, jumboSlots: 0 })
     const packet = pool.acquire(1)!
@@ -99,6 +111,7 @@ describe('the packet pool', () => {
       length: packet.length,
       offset: packet.offset,
       segmentSize: packet.segmentSize,
+      segmentHeader: packet.segmentHeader,
       direction: packet.direction,
       arrival: packet.arrival,
       peer: packet.peer,
@@ -137,7 +150,8 @@ function changeEverything(packet: PooledPacket): void {
   packet.peer = { name: 'laptop' }
   packet.direction = 'down'
   packet.arrival = 42
-  packet.segmentSize = 20
+  packet.segmentSize = 4
+  packet.segmentHeader = 40
   parseIp(packet)
   asIpPacket(packet)
 }
@@ -162,7 +176,8 @@ describe('a copy', () => {
       sourcePort: 1234,
       destinationPort: 443,
       source: '10.0.0.2',
-      segmentSize: 20,
+      segmentSize: 4,
+      segmentHeader: 40,
       segments: 3,
       direction: 'down',
       arrival: 42,
@@ -174,6 +189,16 @@ describe('a copy', () => {
     expect(copy.transport).toBe(copy.offset + 20)
     copy.release()
     expect(pool.inUse).toBe(0)
+  })
+
+  test('has room for more, if asked', () => {
+    const pool = new PacketPool({ slots: 1, jumboSlots: 1 })
+    const packet = asIpPacket(pool.acquire(1)!)
+    packet.length = 1
+    const copy = pool.copy(packet, MAXIMUM_PACKET)!
+    expect(copy.length).toBe(1)
+    expect(copy.tailroom).toBeGreaterThanOrEqual(MAXIMUM_PACKET - 1 + TAILROOM)
+    expect(pool.copy(packet, MAXIMUM_PACKET + 1)).toBeUndefined()
   })
 
   test('of a packet without a transport header has none either', () => {

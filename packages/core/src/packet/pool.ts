@@ -1,3 +1,4 @@
+import { memoryWithSums, type OnesComplement } from '../ip/ones-complement.ts'
 import type { Datagram, IpPacket, Packet, PeerPacket } from './packet.ts'
 import { type PacketHome, PooledPacket } from './pooled-packet.ts'
 
@@ -15,25 +16,28 @@ const JUMBO_SLOT = 67_584
 export interface PoolOptions {
   /** Slots of 2 KiB, for packets of up to 1,856 bytes. Default 4,096 (8 MiB). */
   readonly slots?: number
-  /** Slots of 66 KiB, for everything larger, super-packets above all. Default 64 (4.1 MiB). */
+  /** Slots of 66 KiB, for everything larger, super-packets above all. Default 128 (8.3 MiB). */
   readonly jumboSlots?: number
 }
 
 /**
- * The packet memory of one data path: one ArrayBuffer, cut into slots of two sizes, and a packet object for each slot
- * made once. It never grows: `acquire` returns undefined when it is empty, and the caller counts a drop.
+ * The packet memory of one data path: one ArrayBuffer (that of a WebAssembly.Memory where there is one), cut into slots of
+ * two sizes, and a packet object for each slot made once. It never grows: `acquire` returns undefined when it is empty,
+ * and the caller counts a drop.
  */
 export class PacketPool {
   readonly memory: Uint8Array
   readonly view: DataView
+  /** One's complement sums over this memory. */
+  readonly sums: OnesComplement
   readonly capacity: number
   readonly #slots: PooledPacket[] = []
   readonly #jumboSlots: PooledPacket[] = []
 
-  constructor({ slots = 4096, jumboSlots = 64 }: PoolOptions = {}) {
-    const buffer = new ArrayBuffer(slots * SLOT + jumboSlots * JUMBO_SLOT)
-    this.memory = new Uint8Array(buffer)
-    this.view = new DataView(buffer)
+  constructor({ slots = 4096, jumboSlots = 128 }: PoolOptions = {}) {
+    this.sums = memoryWithSums(slots * SLOT + jumboSlots * JUMBO_SLOT)
+    this.view = this.sums.view
+    this.memory = new Uint8Array(this.view.buffer, 0, this.view.byteLength)
     this.capacity = slots + jumboSlots
     const home: PacketHome = { memory: this.memory, view: this.view, take: (packet) => this.#take(packet) }
     for (let i = slots - 1; i >= 0; i--) this.#slots.push(new PooledPacket(home, i * SLOT, (i + 1) * SLOT))
@@ -60,12 +64,16 @@ export class PacketPool {
     return packet
   }
 
-  /** A copy of `packet`, held by the caller, or undefined when the pool is empty. */
-  copy<P extends Datagram | PeerPacket | IpPacket>(packet: P): P | undefined {
-    const copy = this.acquire(packet.length)
+  /**
+   * A copy of `packet`, held by the caller, with room for `room` bytes, at least the packet's own; undefined when the pool
+   * is empty. A packet of another pool may be copied too.
+   */
+  copy<P extends Datagram | PeerPacket | IpPacket>(packet: P, room: number = packet.length): P | undefined {
+    const copy = this.acquire(room)
     if (copy === undefined) return undefined
     const from = packet as Packet as PooledPacket
-    copy.memory.set(from.memory.subarray(from.offset, from.offset + from.length), copy.offset)
+    if (from.memory === this.memory) this.memory.copyWithin(copy.offset, from.offset, from.offset + from.length)
+    else copy.memory.set(from.memory.subarray(from.offset, from.offset + from.length), copy.offset)
     copy.length = from.length
     copy.kind = from.kind
     copy.segmentSize = from.segmentSize

@@ -3,10 +3,11 @@ import { parseIp } from '../ip/parse-ip.ts'
 import { Burst } from '../packet/burst.ts'
 import { asIpPacket } from '../packet/kind.ts'
 import type { IpPacket } from '../packet/packet.ts'
+import { Segmenter } from '../segment/segmenter.ts'
 
 export interface MemoryHostOptions {
   readonly name?: string
-  /** Called with a copy of each packet that reaches the host. */
+  /** Called with a copy of each packet that reaches the host; of a super-packet, with each that it stands for. */
   readonly receive?: (bytes: Uint8Array) => void
 }
 
@@ -28,8 +29,8 @@ export class MemoryHost implements Endpoint<IpPacket> {
       serve: (batch) => {
         for (let i = 0; i < batch.length; i++) {
           const packet = batch.at(i)
-          if (this.#context === undefined) batch.drop(packet, 'not-open')
-          else this.#receive(packet.bytes().slice())
+          const reason = this.#deliver(packet)
+          if (reason !== undefined) batch.drop(packet, reason)
         }
       },
     }
@@ -65,5 +66,29 @@ export class MemoryHost implements Endpoint<IpPacket> {
       }
     }
     burst.serve(this.#stack)
+  }
+
+  /** Returns the reason for a drop, or undefined. */
+  #deliver(packet: IpPacket): string | undefined {
+    const context = this.#context
+    if (context === undefined) return 'not-open'
+    if (packet.segmentSize === 0) {
+      this.#receive(packet.bytes().slice())
+      return undefined
+    }
+    const segmenter = new Segmenter(context.pool.sums)
+    const malformed = segmenter.begin(packet)
+    if (malformed !== undefined) return malformed
+    const segment = context.pool.acquire(segmenter.lengthOf(0))
+    if (segment === undefined) return 'pool-empty'
+    try {
+      for (let i = 0; i < segmenter.count; i++) {
+        segment.length = segmenter.write(i, segment.offset)
+        this.#receive(segment.bytes().slice())
+      }
+    } finally {
+      segment.release()
+    }
+    return undefined
   }
 }

@@ -1,0 +1,9 @@
+/** Protocol numbers (IANA). */
+export const TCP = 6
+export const UDP = 17
+
+/** TCP flags (RFC 9293 §3.1), as bits of the header's 14th byte. */
+export const FIN = 0x01
+export const PSH = 0x08
+export const ACK = 0x10
+export const CWR = 0x80
