@@ -15,6 +15,7 @@ export const Errno = {
   ENODEV: 19,
   EINVAL: 22,
   EBADFD: 77,
+  EMSGSIZE: 90,
   EADDRNOTAVAIL: 99,
   ENETUNREACH: 101,
   ENOBUFS: 105,

@@ -1,6 +1,6 @@
 /**
  * System calls through koffi, probed and typed, and what stands directly on them: readiness and rtnetlink. The one
- * package that knows koffi; everything else asks for {@link SYSTEM_CALLS}.
+ * package that knows koffi; everything else asks for {@link SYSTEM_CALLS} and {@link OPENSSL}.
  *
  * @packageDocumentation
  */
@@ -15,5 +15,7 @@ export type { ProxyNeighbour } from './netlink/neighbour.ts'
 export type { RouteTarget } from './netlink/route.ts'
 export { type HostAddress, type HostRoute, RouteNetlink } from './netlink/route-netlink.ts'
 export { RouteWatch } from './netlink/route-watch.ts'
+export type { ChaCha20Poly1305Calls, EvpCalls, OpenSsl, X25519Calls } from './openssl.ts'
+export { OPENSSL } from './openssl-calls.ts'
 export { Readiness } from './readiness.ts'
 export type { SystemCalls } from './system-calls.ts'

@@ -22,8 +22,8 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const setsockopt = bind<Five>('setsockopt', 'int', ['int', 'int', 'int', 'size_t', 'uint'])
   const sendto = bind<Six>('sendto', 'intptr_t', ['int', 'size_t', 'size_t', 'int', 'size_t', 'uint'])
   const recv = bind<Four>('recv', 'intptr_t', ['int', 'size_t', 'size_t', 'int'])
-  const sendmsg = bind<Transfer>('sendmsg', 'intptr_t', ['int', 'size_t', 'int'])
-  const recvmsg = bind<Transfer>('recvmsg', 'intptr_t', ['int', 'size_t', 'int'])
+  const sendmmsg = bind<Four>('sendmmsg', 'int', ['int', 'size_t', 'uint', 'int'])
+  const recvmmsg = bind<Five>('recvmmsg', 'int', ['int', 'size_t', 'uint', 'int', 'size_t'])
   const getsockname = bind<Transfer>('getsockname', 'int', ['int', 'size_t', 'size_t'])
   const setns = bind<(fd: number, type: number) => number>('setns', 'int', ['int', 'int'])
   const eventfd = bind<(initial: number, flags: number) => number>('eventfd', 'int', ['uint', 'int'])
@@ -47,8 +47,8 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     setsockopt: (fd, level, option, address, size) => checked(setsockopt(fd, level, option, address, size)),
     sendto: (fd, address, size, flags, to, toSize) => checked(sendto(fd, address, size, flags, to, toSize)),
     recv: (fd, address, size, flags) => checked(recv(fd, address, size, flags)),
-    sendmsg: (fd, message, flags) => checked(sendmsg(fd, message, flags)),
-    recvmsg: (fd, message, flags) => checked(recvmsg(fd, message, flags)),
+    sendmmsg: (fd, messages, count, flags) => checked(sendmmsg(fd, messages, count, flags)),
+    recvmmsg: (fd, messages, count, flags) => checked(recvmmsg(fd, messages, count, flags, 0)),
     getsockname: (fd, address, size) => checked(getsockname(fd, address, size)),
     setns: (fd, type) => checked(setns(fd, type)),
     eventfd: (initial, flags) => checked(eventfd(initial, flags)),

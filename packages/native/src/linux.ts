@@ -34,6 +34,9 @@ export const IPV6_RECVPKTINFO = 49
 export const IPV6_PKTINFO = 50
 export const IPV6_RECVTCLASS = 66
 export const IPV6_TCLASS = 67
+export const SOL_UDP = 17
+export const UDP_SEGMENT = 103
+export const UDP_GRO = 104
 
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3

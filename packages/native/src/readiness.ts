@@ -14,6 +14,9 @@ const POLLFD = 8
 /**
  * Waits until one of a few descriptors can be read, without blocking the event loop: one asynchronous poll(2) over them
  * and an eventfd that ends the wait early. It holds a thread of libuv's pool (UV_THREADPOOL_SIZE, 4) while it waits.
+ *
+ * It does not look again for a while before it waits: with 50 to 400 µs of that a ping each 2 ms cost up to twice the CPU
+ * and came back no sooner, and pings at once, on busy cores, were slower as often as faster.
  */
 export class Readiness {
   readonly #system: SystemCalls

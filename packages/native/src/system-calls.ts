@@ -21,10 +21,10 @@ export interface SystemCalls {
   /** sendto(2). `to` 0 and `toSize` 0 send to whom the socket is connected, or to the kernel for netlink. */
   sendto(fd: number, address: number, size: number, flags: number, to: number, toSize: number): number
   recv(fd: number, address: number, size: number, flags: number): number
-  /** sendmsg(2); `message` is where a struct msghdr lies. */
-  sendmsg(fd: number, message: number, flags: number): number
-  /** recvmsg(2); lengths and flags in the struct msghdr at `message` are changed by it. */
-  recvmsg(fd: number, message: number, flags: number): number
+  /** sendmmsg(2) of the `count` struct mmsghdr at `messages`. How many were sent; why the next one was not, the next call says. */
+  sendmmsg(fd: number, messages: number, count: number, flags: number): number
+  /** recvmmsg(2) into the `count` struct mmsghdr at `messages`, without a timeout; lengths and flags in them are changed by it. */
+  recvmmsg(fd: number, messages: number, count: number, flags: number): number
   /** getsockname(2); `size` is where a u32 lies, the room at `address` before and the length of the name after. */
   getsockname(fd: number, address: number, size: number): number
   /** setns(2): puts this thread, and no other, into the namespace that `fd` stands for. */
