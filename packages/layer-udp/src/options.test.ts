@@ -1,5 +1,6 @@
 import { parseSocketAddress } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
+import type { UdpOptions } from './options.ts'
 import { UdpEnd } from './test-support/udp-end.ts'
 import { udp } from './udp.ts'
 
@@ -10,8 +11,11 @@ describe('options', () => {
     [{ mark: -1 }, 'udp mark: expected a number from 0 to 4294967295, got -1'],
     [{ mark: 2 ** 32 }, 'udp mark: expected a number from 0 to 4294967295, got 4294967296'],
     [{ address: 'localhost' }, 'udp address: expected an IPv4 or IPv6 address, got "localhost"'],
+    [{ offload: { send: 1 } }, 'udp offload send: expected true or false, got 1'],
+    [{ offload: { gro: true } }, 'udp offload: expected send and receive, got gro'],
+    [{ offload: true }, 'udp offload: expected { send, receive }, got true'],
   ])('%j is refused in one line', (options, message) => {
-    expect(() => udp(options)).toThrow(expect.objectContaining({ name: 'ConfigurationError', message }))
+    expect(() => udp(options as UdpOptions)).toThrow(expect.objectContaining({ name: 'ConfigurationError', message }))
   })
 
   test('node:dgram has no mark, and says so', async () => {

@@ -12,12 +12,24 @@ export interface UdpOptions {
    * mark. Default: by system calls where there are any.
    */
   readonly native?: boolean
+  /** What the native sockets may leave to the kernel. Default: all that it offers and does well. */
+  readonly offload?: UdpOffload
 }
 
+export interface UdpOffload {
+  /** Datagrams to one destination leave as one train that the kernel or the card takes apart (UDP_SEGMENT). Default true. */
+  readonly send?: boolean
+  /** A train comes in as one packet (UDP_GRO), when a line further up has asked for it. Default true. */
+  readonly receive?: boolean
+}
+
+export type Offloads = Required<UdpOffload>
+
 /** Throws a ConfigurationError. */
-export function checkOptions({ port = 0, address, mark = 0 }: UdpOptions): void {
+export function checkOptions({ port = 0, address, mark = 0, offload = {} }: UdpOptions): void {
   checkPort(port)
   checkMark(mark)
+  checkOffload(offload)
   if (address !== undefined) parseAddress(address, 'udp address')
 }
 
@@ -30,5 +42,19 @@ export function checkPort(port: number): void {
 export function checkMark(mark: number): void {
   if (!Number.isInteger(mark) || mark < 0 || mark > 0xffff_ffff) {
     throw new ConfigurationError(`udp mark: expected a number from 0 to 4294967295, got ${mark}`)
+  }
+}
+
+function checkOffload(offload: UdpOffload): void {
+  if (typeof offload !== 'object' || offload === null) {
+    throw new ConfigurationError(`udp offload: expected { send, receive }, got ${String(offload)}`)
+  }
+  for (const [name, value] of Object.entries(offload)) {
+    if (name !== 'send' && name !== 'receive') {
+      throw new ConfigurationError(`udp offload: expected send and receive, got ${name}`)
+    }
+    if (value !== undefined && typeof value !== 'boolean') {
+      throw new ConfigurationError(`udp offload ${name}: expected true or false, got ${String(value)}`)
+    }
   }
 }

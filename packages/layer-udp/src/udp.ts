@@ -6,12 +6,13 @@ import {
   EnvironmentError,
   type Service,
   WIRE,
+  WIRE_SUPER_PACKETS,
   type WireControl,
 } from '@millrace/core'
 import { loadNative, SYSTEM_CALLS, type SystemCalls } from '@millrace/native'
 import { explained } from './errors.ts'
 import { NativeWire } from './native/native-wire.ts'
-import { checkMark, checkOptions, checkPort, type UdpOptions } from './options.ts'
+import { checkMark, checkOptions, checkPort, type Offloads, type UdpOptions } from './options.ts'
 import { PortableWire } from './portable/portable-wire.ts'
 import type { Wire, WireSetup } from './wire.ts'
 
@@ -25,7 +26,7 @@ export interface UdpEndpoint extends Endpoint<Datagram>, WireControl {
 /**
  * UDP over IPv4 and IPv6 on one port. On Linux with koffi by system calls, with sticky source addresses and marks;
  * elsewhere by `node:dgram`, correct everywhere Node runs. A super-packet (`segmentSize`) leaves as the datagrams it
- * stands for.
+ * stands for; one comes in only after a line further up has asked for it (`WIRE_SUPER_PACKETS`).
  *
  * Throws a ConfigurationError for options that cannot be; `start` rejects with an EnvironmentError where the machine
  * refuses the port, the address or the mark.
@@ -39,6 +40,7 @@ class Udp implements UdpEndpoint {
   readonly name = 'udp'
   readonly #address: string | undefined
   readonly #wanted: boolean | undefined
+  readonly #offload: Offloads
   #port: number
   #mark: number
   #stack: Service<Datagram> = { serve() {} }
@@ -47,11 +49,12 @@ class Udp implements UdpEndpoint {
   #changes: Promise<void> = Promise.resolve()
   #closed: Promise<void> = Promise.resolve()
 
-  constructor({ port = 0, address, mark = 0, native }: UdpOptions) {
+  constructor({ port = 0, address, mark = 0, native, offload }: UdpOptions) {
     this.#port = port
     this.#address = address
     this.#mark = mark
     this.#wanted = native
+    this.#offload = { send: offload?.send ?? true, receive: offload?.receive ?? true }
   }
 
   get port(): number {
@@ -72,7 +75,14 @@ class Udp implements UdpEndpoint {
   }
 
   async start(context: Context): Promise<void> {
-    const setup = { context, stack: this.#stack, port: this.#port, address: this.#address, mark: this.#mark }
+    const setup: WireSetup = {
+      context,
+      stack: this.#stack,
+      port: this.#port,
+      address: this.#address,
+      mark: this.#mark,
+      offload: this.#offload,
+    }
     const system = this.#wanted === false ? undefined : context.runtime.get(SYSTEM_CALLS)
     if (this.#wanted === true && system === undefined) throw new EnvironmentError(unavailable())
     try {
@@ -81,6 +91,8 @@ class Udp implements UdpEndpoint {
       throw explained(error as NodeJS.ErrnoException, this.#port, this.#address)
     }
     context.provide(WIRE, this)
+    const { superPackets } = this.#wire
+    if (superPackets !== undefined) context.provide(WIRE_SUPER_PACKETS, superPackets)
   }
 
   /** What was handed to the system before has left when it resolves; calling it again waits for the same. */

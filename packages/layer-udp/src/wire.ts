@@ -1,8 +1,11 @@
-import type { Batch, Context, Datagram, Service } from '@millrace/core'
+import type { Batch, Context, Datagram, Service, WireSuperPackets } from '@millrace/core'
+import type { Offloads } from './options.ts'
 
 /** Open sockets of either kind. `udp()` opens one at start, and forgets it at stop. */
 export interface Wire {
   readonly port: number
+  /** Undefined where each datagram comes in by itself. */
+  readonly superPackets: WireSuperPackets | undefined
   serve(batch: Batch<Datagram>): void
   /** Rejects with the system's error, and changes nothing, if the port cannot be had. */
   setPort(port: number): Promise<void>
@@ -20,6 +23,7 @@ export interface WireSetup {
   readonly port: number
   readonly address: string | undefined
   readonly mark: number
+  readonly offload: Offloads
 }
 
 /** Datagrams served in one batch at most; what else has arrived follows in the next. */

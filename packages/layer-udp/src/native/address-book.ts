@@ -35,6 +35,7 @@ export class AddressBook {
   generation = 0
   readonly #interfaces: Interfaces
   readonly #origins: (Origin | undefined)[] = new Array(ROWS * WAYS).fill(undefined)
+  #last: Origin | undefined
   readonly #next = new Uint8Array(ROWS)
   /** Objects that are not of our making: configured endpoints, and those of other wires. */
   readonly #remotes = new WeakMap<SocketAddress, NativeAddress>()
@@ -45,12 +46,20 @@ export class AddressBook {
   }
 
   origin(name: Int32Array, local: Int32Array): Origin {
+    const last = this.#last
+    // Datagrams of one sender come one behind the other.
+    if (last?.local.usable && matches(last, name, local)) return last
+    this.#last = this.#find(name, local)
+    return this.#last
+  }
+
+  #find(name: Int32Array, local: Int32Array): Origin {
     const row = hash(name, local) & (ROWS - 1)
     const first = row * WAYS
     for (let i = first; i < first + WAYS; i++) {
       const origin = this.#origins[i]
       if (origin === undefined) break
-      if (!same(origin.remote.words, name, NAME_WORDS) || !same(origin.local.words, local, LOCAL_WORDS)) continue
+      if (!matches(origin, name, local)) continue
       if (origin.local.usable || origin.local.checked === this.generation) return origin
       // The host has changed since the address was refused: it gets another chance, as another object.
       const renewed = { remote: origin.remote, local: decodeLocal(origin.remote.family, local) }
@@ -88,6 +97,10 @@ export class AddressBook {
     known.set(from, to)
     return to
   }
+}
+
+function matches({ remote, local: near }: Origin, name: Int32Array, local: Int32Array): boolean {
+  return same(remote.words, name, NAME_WORDS) && same(near.words, local, LOCAL_WORDS)
 }
 
 function same(a: Int32Array, b: Int32Array, length: number): boolean {

@@ -17,6 +17,9 @@ export interface Interfaces {
 /** A socket address as the kernel has it, ready to be sent to. */
 export class NativeAddress extends SocketAddress {
   readonly words: Int32Array
+  /** Datagrams that are larger than this do not go there in trains, until `limitedUntil` (Clock.now). */
+  largestSegment: number = Number.POSITIVE_INFINITY
+  limitedUntil = 0
 
   constructor(family: 4 | 6, address: string, port: number, words: Int32Array) {
     super(family, address, port)
@@ -27,12 +30,14 @@ export class NativeAddress extends SocketAddress {
 /** A local address as the kernel has it. */
 export class NativeLocal extends LocalAddress {
   readonly words: Int32Array
+  readonly isLinkLocal: boolean
   /** Up to which change of the host's routes it is known to be of use, or not to be. */
   checked = -1
 
   constructor(family: 4 | 6, address: string, words: Int32Array) {
     super(family, address, words[LOCAL_INTERFACE] as number)
     this.words = words
+    this.isLinkLocal = family === 6 && isLinkLocal(new Uint8Array(words.buffer), 0)
   }
 }
 
@@ -78,6 +83,6 @@ export function isIpv4(name: Int32Array): boolean {
 }
 
 /** fe80::/10 (RFC 4291 §2.5.6). */
-export function isLinkLocal(bytes: Uint8Array, at: number): boolean {
+function isLinkLocal(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === 0xfe && ((bytes[at + 1] as number) & 0xc0) === 0x80
 }

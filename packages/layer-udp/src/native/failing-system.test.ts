@@ -47,7 +47,7 @@ describe.skipIf(loadNative().system === undefined)('a system that fails (needs L
     [Errno.ECONNREFUSED, 'send-failed'],
     [Errno.EIO, 'send-failed'],
   ])('errno %i of a send is the drop %s', async (errno, reason) => {
-    const end = await start({ sendmsg: () => -errno })
+    const end = await start({ sendmmsg: () => -errno })
     end.send(new SocketAddress(4, '127.0.0.1', 9), 'x')
     expect(end.running.drops().map((drop) => [drop.reason, drop.packets])).toEqual([[reason, 1]])
   })
@@ -82,7 +82,7 @@ describe.skipIf(loadNative().system === undefined)('a system that fails (needs L
     const system = nativeSystem()
     let errors = 5
     const end = await start({
-      recvmsg: (fd, message, flags) => (errors-- > 0 ? -Errno.ECONNREFUSED : system.recvmsg(fd, message, flags)),
+      recvmmsg: (...call) => (errors-- > 0 ? -Errno.ECONNREFUSED : system.recvmmsg(...call)),
     })
     end.send(end.address('127.0.0.1'), 'after all')
     expect((await end.take(1))[0]?.text).toBe('after all')
@@ -97,9 +97,9 @@ describe.skipIf(loadNative().system === undefined)('a system that fails (needs L
     const runtime = runtimeWith(
       bind(SYSTEM_CALLS, {
         ...system,
-        recvmsg: (fd: number, message: number, flags: number) => {
+        recvmmsg: (...call: Parameters<SystemCalls['recvmmsg']>) => {
           calls++
-          return failing ? -Errno.EIO : system.recvmsg(fd, message, flags)
+          return failing ? -Errno.EIO : system.recvmmsg(...call)
         },
       }),
       bind(CLOCK, clock),
@@ -119,7 +119,7 @@ describe.skipIf(loadNative().system === undefined)('a system that fails (needs L
 
   test('a packet that has left its slot is not shown to the kernel', async () => {
     let sent = 0
-    const end = await start({ sendmsg: () => ++sent })
+    const end = await start({ sendmmsg: () => ++sent })
     end.tamper = (packet) => {
       packet.offset = -1
     }

@@ -1,22 +1,14 @@
-import {
-  asDatagram,
-  Burst,
-  type Datagram,
-  type PooledPacket,
-  type Service,
-  TAILROOM,
-  type Timer,
-  TokenBucket,
-} from '@millrace/core'
+import { Burst, type Datagram, type Timer, TokenBucket } from '@millrace/core'
 import { Errno, errnoName, Readiness, RouteWatch, type SystemCalls } from '@millrace/native'
 import { closePair, type SocketPair } from '../pair.ts'
 import { BATCH, type WireSetup } from '../wire.ts'
 import type { AddressBook } from './address-book.ts'
-import { Receiver } from './message.ts'
 import type { NativeSocket } from './native-socket.ts'
+import { Receiver } from './receiver.ts'
 
-/** Larger than any datagram. What does not fit into the packet at hand goes here first. */
-const SPILL = 65_536
+/** Bytes of one socket that are served before others have their turn, and calls. */
+const ROUND_SIZE = 512 * 1024
+const ROUND_CALLS = 4
 /** Milliseconds until the next try when receiving fails for no reason we know. */
 const RETRY = 1000
 /** Rounds in which a port that was given up is read empty, at most: more than a full socket buffer holds. */
@@ -35,9 +27,6 @@ export class NativeReader {
   readonly #pair: SocketPair<NativeSocket>
   readonly #burst: Burst<Datagram>
   readonly #receiver: Receiver
-  readonly #base: number
-  readonly #spill = new Uint8Array(SPILL)
-  readonly #spillAddress: number
   readonly #readiness: Readiness
   readonly #changes = new TokenBucket(CHANGES)
   readonly #onReady: (events: number) => void
@@ -50,14 +39,11 @@ export class NativeReader {
   #closed: Promise<void> | undefined
 
   constructor(system: SystemCalls, setup: WireSetup, pair: SocketPair<NativeSocket>, book: AddressBook) {
-    const { pool } = setup.context
     this.#setup = setup
     this.#book = book
     this.#pair = pair
-    this.#burst = new Burst(pool)
-    this.#receiver = new Receiver(system)
-    this.#base = system.addressOf(pool.memory)
-    this.#spillAddress = system.addressOf(this.#spill)
+    this.#burst = new Burst(setup.context.pool)
+    this.#receiver = new Receiver(system, setup.context, book)
     this.watch = RouteWatch.open(system)
     const descriptors = [pair.ipv4?.fd, pair.ipv6?.fd, this.watch?.fd].filter((fd) => fd !== undefined)
     this.#readiness = new Readiness(system, ...descriptors)
@@ -126,58 +112,18 @@ export class NativeReader {
     return (more4 || more6) && !this.#stopping
   }
 
+  /** Serves what a socket has, a batch for each call; whether there may be more. */
   #drain({ fd }: NativeSocket, arrival: number): boolean {
-    let result = 0
-    for (let i = 0; i < BATCH && result !== -Errno.EAGAIN && !this.#stopping; i++) {
-      result = this.#receive(fd, arrival)
+    for (let calls = 0, size = 0; calls < ROUND_CALLS && size < ROUND_SIZE && !this.#stopping; calls++) {
+      const result = this.#receiver.receive(fd, arrival, this.#burst)
+      if (result === -Errno.EAGAIN) return false
       if (result >= 0) this.#failures = 0
-      else if (result !== -Errno.EAGAIN && result !== -Errno.EINTR) this.#failed(result)
+      else if (result !== -Errno.EINTR) this.#failed(result)
+      size += this.#receiver.size
+      this.#burst.serve(this.#setup.stack)
+      if (result >= 0 && result < this.#receiver.asked) return false
     }
-    this.#burst.serve(this.#stopping ? nobody : this.#setup.stack)
-    return result !== -Errno.EAGAIN
-  }
-
-  #receive(fd: number, arrival: number): number {
-    const packet = this.#acquire(1)
-    if (this.#stopping) {
-      packet?.release()
-      return -Errno.EAGAIN
-    }
-    const at = packet === undefined ? this.#spillAddress : this.#base + packet.offset
-    const room = packet === undefined ? 0 : packet.tailroom - TAILROOM
-    const result = this.#receiver.receive(fd, at, room, this.#spillAddress, SPILL)
-    const whole = result <= room ? packet : this.#moved(packet, room, result)
-    if (result < 0 || whole === undefined) {
-      packet?.release()
-      if (result >= 0) this.#setup.context.drop('pool-empty')
-      return result
-    }
-    const { remote, local } = this.#book.origin(this.#receiver.name, this.#receiver.local)
-    whole.length = result
-    whole.remote = remote
-    whole.trafficClass = this.#receiver.trafficClass
-    whole.local = local.usable && local.interfaceIndex !== 0 ? local : undefined
-    whole.arrival = arrival
-    this.#burst.push(asDatagram(whole))
-    return result
-  }
-
-  /** A larger packet in place of one in which a datagram did not find room; undefined, and no change, if there is none. */
-  #moved(packet: PooledPacket | undefined, room: number, size: number): PooledPacket | undefined {
-    const larger = packet === undefined ? undefined : this.#acquire(size)
-    if (packet === undefined || larger === undefined) return undefined
-    larger.memory.copyWithin(larger.offset, packet.offset, packet.offset + room)
-    larger.memory.set(this.#spill.subarray(0, size - room), larger.offset + room)
-    packet.release()
-    return larger
-  }
-
-  /** When the pool is empty because of what this batch holds, the batch goes first. */
-  #acquire(size: number): PooledPacket | undefined {
-    const packet = this.#burst.acquire(size)
-    if (packet !== undefined || this.#burst.length === 0) return packet
-    this.#burst.serve(this.#setup.stack)
-    return this.#stopping ? undefined : this.#burst.acquire(size)
+    return true
   }
 
   /** An error that lay on the socket is gone once it is read; one that stays must not keep us busy. */
@@ -195,5 +141,3 @@ export class NativeReader {
     this.#retry = this.#setup.context.clock.setTimer(RETRY, this.#onTurn)
   }
 }
-
-const nobody: Service<Datagram> = { serve() {} }

@@ -20,7 +20,10 @@ import {
   SOL_IP,
   SOL_IPV6,
   SOL_SOCKET,
+  SOL_UDP,
   type SystemCalls,
+  UDP_GRO,
+  UDP_SEGMENT,
 } from '@millrace/native'
 import { systemError } from '../errors.ts'
 import type { BoundSocket } from '../pair.ts'
@@ -41,6 +44,8 @@ export class NativeSocket implements BoundSocket, Interfaces {
   readonly family: 4 | 6
   readonly fd: number
   readonly port: number
+  /** Whether several datagrams may leave as one train (UDP_SEGMENT). False once the system has refused it. */
+  segmentation = false
   readonly #system: SystemCalls
 
   private constructor(system: SystemCalls, family: 4 | 6, fd: number, port: number) {
@@ -78,6 +83,16 @@ export class NativeSocket implements BoundSocket, Interfaces {
 
   setMark(mark: number): void {
     setMark(this.#system, this.fd, mark)
+  }
+
+  /** Sets `segmentation` if the kernel knows it (Linux 4.18). */
+  probeSegmentation(): void {
+    this.segmentation = set(this.#system, this.fd, SOL_UDP, UDP_SEGMENT, 0) >= 0
+  }
+
+  /** From now on trains come in as they are (UDP_GRO), if the kernel can. */
+  receiveTrains(): void {
+    set(this.#system, this.fd, SOL_UDP, UDP_GRO, 1)
   }
 
   nameOf(index: number): string {

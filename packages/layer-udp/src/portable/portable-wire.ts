@@ -19,6 +19,7 @@ const LAST_TURNS = 64
 
 /** UDP by `node:dgram`: one system call a datagram, no local addresses, no mark. */
 export class PortableWire implements Wire {
+  readonly superPackets: undefined = undefined
   readonly #setup: WireSetup
   readonly #burst: Burst<Datagram>
   readonly #onMessage: (message: Uint8Array, family: 4 | 6, address: string, port: number) => void

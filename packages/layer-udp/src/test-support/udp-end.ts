@@ -11,7 +11,9 @@ import {
   type StackOptions,
   stack,
   WIRE,
+  WIRE_SUPER_PACKETS,
   type WireControl,
+  type WireSuperPackets,
 } from '@millrace/core'
 import type { UdpOptions } from '../options.ts'
 import { type UdpEndpoint, udp } from '../udp.ts'
@@ -22,6 +24,16 @@ export interface Arrival {
   readonly remote: SocketAddress
   readonly local: LocalAddress | undefined
   readonly trafficClass: number
+  readonly segmentSize: number
+}
+
+/** A packet to be sent. */
+export interface Departure {
+  readonly remote: SocketAddress
+  readonly payload: string | Uint8Array
+  readonly local?: LocalAddress | undefined
+  readonly segmentSize?: number
+  readonly trafficClass?: number
 }
 
 /** A stack that is nothing but a wire: it keeps what comes in, and sends what it is told to. */
@@ -66,22 +78,33 @@ export class UdpEnd {
     return (this.#context as Context).require(WIRE, 'needs a wire')
   }
 
+  get superPackets(): WireSuperPackets | undefined {
+    return (this.#context as Context).find(WIRE_SUPER_PACKETS)
+  }
+
   address(text: string): SocketAddress {
     return new SocketAddress(text.includes(':') ? 6 : 4, text, this.wire.port)
   }
 
   send(remote: SocketAddress, payload: string | Uint8Array, local?: LocalAddress, segmentSize = 0): void {
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+    this.sendBatch([{ remote, payload, local, segmentSize }])
+  }
+
+  sendBatch(departures: readonly Departure[]): void {
     const burst = new Burst<Datagram>(this.running.pool)
-    const packet = burst.acquire(bytes.length)
-    if (packet === undefined) throw new Error('the pool is empty')
-    packet.memory.set(bytes, packet.offset)
-    packet.length = bytes.length
-    packet.remote = remote
-    packet.local = local
-    packet.segmentSize = segmentSize
-    this.tamper?.(asDatagram(packet))
-    burst.push(asDatagram(packet))
+    for (const { remote, payload, local, segmentSize = 0, trafficClass = 0 } of departures) {
+      const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+      const packet = burst.acquire(bytes.length)
+      if (packet === undefined) throw new Error('the pool is empty')
+      packet.memory.set(bytes, packet.offset)
+      packet.length = bytes.length
+      packet.remote = remote
+      packet.local = local
+      packet.segmentSize = segmentSize
+      packet.trafficClass = trafficClass
+      this.tamper?.(asDatagram(packet))
+      burst.push(asDatagram(packet))
+    }
     burst.serve(this.#down as Service<Datagram>)
   }
 
@@ -102,8 +125,8 @@ export class UdpEnd {
   #keep(batch: Iterable<Datagram>): void {
     for (const packet of batch) {
       const bytes = packet.bytes().slice()
-      const { remote, local, trafficClass } = packet
-      this.arrivals.push({ text: Buffer.from(bytes).toString(), bytes, remote, local, trafficClass })
+      const { remote, local, trafficClass, segmentSize } = packet
+      this.arrivals.push({ text: Buffer.from(bytes).toString(), bytes, remote, local, trafficClass, segmentSize })
     }
     this.served?.()
   }
