@@ -4,5 +4,5 @@
  * @packageDocumentation
  */
 export { TunHandle, type TunLink } from './handle.ts'
-export type { TunOptions } from './options.ts'
+export type { OffloadOptions, TunOptions } from './options.ts'
 export { type TunEndpoint, tun } from './tun.ts'

@@ -25,6 +25,12 @@ test.each([
   [{ fd: 3, name: 'wg0' }, 'tun fd: expected no name, addresses or routes beside it'],
   [{ fd: 3, routes: ['::/0'] }, 'tun fd: expected no name, addresses or routes beside it'],
   [{ routes: ['everywhere'] }, 'tun route: expected an IPv4 or IPv6 address, got "everywhere"'],
+  [{ offload: null as never }, 'tun offload: expected true, false or { tcp?: boolean, udp?: boolean }, got null'],
+  [{ offload: 'tcp' as never }, 'tun offload: expected true, false or { tcp?: boolean, udp?: boolean }, got "tcp"'],
+  [
+    { offload: { udp: 1 as never } },
+    'tun offload: expected true, false or { tcp?: boolean, udp?: boolean }, got {"udp":1}',
+  ],
 ])('%j is refused in one line', (options, message) => {
   expect(() => tun(options)).toThrow(expect.objectContaining({ name: 'ConfigurationError' }))
   expect(() => tun(options)).toThrow(message)
@@ -37,6 +43,9 @@ test.each([
   { name: 'wg%d' },
   { mtu: 68, addresses: ['10.0.0.1/31'] },
   { mtu: 1280, addresses: ['fd00::1'], routes: ['0.0.0.0/0', '::/0'] },
+  { offload: false },
+  { offload: {} },
+  { offload: { udp: false } },
 ])('%j is accepted', (options) => {
   expect(tun(options).name).toBe('tun')
 })

@@ -1,25 +1,22 @@
-import {
-  asIpPacket,
-  Burst,
-  type Context,
-  type IpPacket,
-  type PooledPacket,
-  parseIp,
-  type Service,
-} from '@millrace/core'
+import { asIpPacket, Burst, type Context, type IpPacket, type Packet, type Service } from '@millrace/core'
 import { Errno, errnoName, POLLIN, Readiness, type SystemCalls } from '@millrace/native'
-import type { TunDevice } from './device.ts'
+import type { TunInput } from './input.ts'
 
-/** Packets read and served before others have their turn. */
-const BATCH = 64
+/** Packets read and served before others have their turn, and bytes. */
+const BATCH_PACKETS = 64
+const BATCH_BYTES = 256 * 1024
+/** What a packet above `SMALL` bytes counts for at least: the jumbo slots, of which it holds one, are few. */
+const LARGE_BYTES = 16 * 1024
+const SMALL = 2048
 
 export interface TunReaderOptions {
   readonly system: SystemCalls
-  readonly device: TunDevice
-  /** The size of packets as a rule, bytes; larger ones cost a copy. */
-  readonly expected: number
+  readonly fd: number
+  readonly input: TunInput
   readonly context: Context
   readonly stack: Service<IpPacket>
+  /** Makes what was read a packet of the stack's, or returns the reason for a drop. */
+  readonly accept: (packet: Packet) => string | undefined
   /** Called once when there is nothing more to read, and no use in trying: as a rule, the interface was deleted. */
   readonly onGone: (reason: string) => void
 }
@@ -29,8 +26,8 @@ export interface TunReaderOptions {
  * a batch per turn of the event loop, until there is none left.
  */
 export class TunReader {
-  readonly #device: TunDevice
-  readonly #expected: number
+  readonly #input: TunInput
+  readonly #accept: (packet: Packet) => string | undefined
   readonly #onGone: (reason: string) => void
   readonly #context: Context
   readonly #stack: Service<IpPacket>
@@ -38,17 +35,18 @@ export class TunReader {
   readonly #readiness: Readiness
   readonly #onReady: (events: number) => void
   readonly #round: () => void
+  #holdsLarge = false
   #stopping = false
   #waitEnded: (() => void) | undefined
 
-  constructor({ system, device, expected, context, stack, onGone }: TunReaderOptions) {
-    this.#device = device
-    this.#expected = expected
+  constructor({ system, fd, input, context, stack, accept, onGone }: TunReaderOptions) {
+    this.#input = input
+    this.#accept = accept
     this.#onGone = onGone
     this.#context = context
     this.#stack = stack
     this.#burst = new Burst(context.pool)
-    this.#readiness = new Readiness(system, device.fd)
+    this.#readiness = new Readiness(system, fd)
     this.#onReady = (events) => this.#ready(events)
     this.#round = () => this.#drain()
     this.#readiness.wait(this.#onReady)
@@ -58,6 +56,7 @@ export class TunReader {
   async stop(): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
+    this.#input.release()
     if (this.#readiness.waiting) {
       await new Promise<void>((resolve) => {
         this.#waitEnded = resolve
@@ -79,57 +78,56 @@ export class TunReader {
     if (this.#stopping) return
     const arrival = this.#context.clock.now()
     let result = 0
-    for (let i = 0; i < BATCH && result >= 0; i++) result = this.#readOne(arrival)
-    this.#burst.serve(this.#stack)
+    let bytes = 0
+    for (let i = 0; i < BATCH_PACKETS && bytes < BATCH_BYTES && result >= 0; i++) {
+      result = this.#readOne(arrival)
+      bytes += result > SMALL ? Math.max(result, LARGE_BYTES) : result
+    }
+    this.#serve()
     // A layer may have stopped the stack with what it was just served.
     if (this.#stopping) return
-    if (result >= 0 || result === -Errno.EINTR) setImmediate(this.#round)
-    else if (result === -Errno.EAGAIN) this.#readiness.wait(this.#onReady)
+    if (result >= 0 || result === -Errno.EINTR) {
+      setImmediate(this.#round)
+      return
+    }
+    this.#input.release()
+    if (result === -Errno.EAGAIN) this.#readiness.wait(this.#onReady)
     else this.#ended(result === -Errno.EBADFD ? 'the interface is gone' : errnoName(result))
   }
 
   #readOne(arrival: number): number {
-    const acquired = this.#acquire(this.#expected)
-    if (this.#stopping) {
-      acquired?.release()
-      return -Errno.EAGAIN
+    this.#acquire()
+    if (this.#stopping) return -Errno.EAGAIN
+    const length = this.#input.read()
+    if (length < 0) return length
+    const packet = this.#input.take(length)
+    if (packet === undefined) {
+      this.#context.drop('pool-empty')
+      return length
     }
-    if (acquired === undefined) {
-      const result = this.#device.discard()
-      if (result >= 0) this.#context.drop('pool-empty')
-      return result
-    }
-    const result = this.#device.read(acquired)
-    const packet = result > acquired.length ? this.#enlarged(acquired, result) : acquired
-    if (packet === undefined) return result
-    const reason = result < 0 ? undefined : parseIp(packet)
-    if (result < 0 || reason !== undefined) {
+    const reason = this.#accept(packet)
+    if (reason !== undefined) {
+      this.#context.drop(reason, packet.segments)
       packet.release()
-      if (reason !== undefined) this.#context.drop(reason)
-      return result
+      return length
     }
     packet.arrival = arrival
     this.#burst.push(asIpPacket(packet))
-    return result
-  }
-
-  /** It is larger than expected. */
-  #enlarged(packet: PooledPacket, length: number): PooledPacket | undefined {
-    const larger = this.#acquire(length)
-    if (larger === undefined) this.#context.drop('pool-empty')
-    else this.#device.moveTo(larger, packet, length)
-    packet.release()
-    if (!this.#stopping) return larger
-    larger?.release()
-    return undefined
+    this.#holdsLarge ||= length > SMALL
+    return length
   }
 
   /** When the pool is empty because of what this batch holds, the batch goes first. */
-  #acquire(size: number): PooledPacket | undefined {
-    const packet = this.#burst.acquire(size)
-    if (packet !== undefined || this.#burst.length === 0) return packet
+  #acquire(): void {
+    const input = this.#input
+    if (input.acquire() || (input.ready && !this.#holdsLarge)) return
+    this.#serve()
+    if (!this.#stopping) input.acquire()
+  }
+
+  #serve(): void {
+    this.#holdsLarge = false
     this.#burst.serve(this.#stack)
-    return this.#burst.acquire(size)
   }
 
   #ended(reason: string): void {

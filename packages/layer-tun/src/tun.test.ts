@@ -35,8 +35,8 @@ function ipPacket(family: 4 | 6, size: number, number: number): Uint8Array {
   return bytes
 }
 
-function subject(family: 4 | 6): EndpointSubject<IpPacket> {
-  const endpoint = tun({ mtu: 65_535 })
+function subject(family: 4 | 6, offload: boolean): EndpointSubject<IpPacket> {
+  const endpoint = tun({ mtu: 65_535, offload })
   let outside: PacketSocket | undefined
   const watched: Endpoint<IpPacket> = {
     connect: (stack) => endpoint.connect(stack),
@@ -81,8 +81,13 @@ describe.skipIf(!runnable)('tun (needs root, koffi, /dev/net/tun)', () => {
   })
   afterAll(() => namespace.leave())
 
-  describe.each([4, 6] as const)('conformance with IPv%i', (family) => {
-    for (const { name, run } of endpointConformance(() => subject(family))) test(name, run)
+  describe.each([
+    [4, true],
+    [6, true],
+    [4, false],
+    [6, false],
+  ] as const)('conformance with IPv%i, offload %s', (family, offload) => {
+    for (const { name, run } of endpointConformance(() => subject(family, offload))) test(name, run)
   })
 
   test('the interface has what was asked for, and is gone after stop', async () => {

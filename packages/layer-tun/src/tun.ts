@@ -1,9 +1,17 @@
-import { type Batch, type Context, type Endpoint, EnvironmentError, type IpPacket, type Service } from '@millrace/core'
+import {
+  type Batch,
+  type Context,
+  type Endpoint,
+  EnvironmentError,
+  HOST_SUPER_PACKETS,
+  type IpPacket,
+  type Service,
+} from '@millrace/core'
 import { loadNative, RouteNetlink, SYSTEM_CALLS, type SystemCalls } from '@millrace/native'
-import { TunDevice } from './device.ts'
 import { TunHandle } from './handle.ts'
+import { TunOffload } from './offload.ts'
 import { type CheckedOptions, checkOptions, type TunOptions } from './options.ts'
-import { TunReader } from './reader.ts'
+import { TunQueue } from './queue.ts'
 
 /** The host end on a TUN device, and the interface it got. */
 export interface TunEndpoint extends Endpoint<IpPacket> {
@@ -28,9 +36,9 @@ export function tun(options: TunOptions = {}): TunEndpoint {
 /** What is open between start and stop. */
 interface Open {
   readonly handle: TunHandle
-  readonly device: TunDevice
+  readonly queue: TunQueue
+  readonly offload: TunOffload
   readonly index: number
-  readonly reader: TunReader
 }
 
 class KernelTun implements TunEndpoint {
@@ -61,14 +69,15 @@ class KernelTun implements TunEndpoint {
     const system = context.runtime.get(SYSTEM_CALLS)
     if (system === undefined) throw new EnvironmentError(unavailable())
     const { fd, name } = this.#options
-    const handle = fd === undefined ? TunHandle.create(system, name) : TunHandle.adopt(system, fd)
+    const { tcp, udp } = this.#options.offload
+    const handle = fd === undefined ? TunHandle.create(system, name, tcp || udp) : TunHandle.adopt(system, fd)
     try {
       const index = fd === undefined ? this.#configure(system, handle.interfaceName) : 0
-      const device = new TunDevice(system, context.pool, handle.fd)
+      const offload = new TunOffload(handle, this.#options.offload, (transport) => refused(context, handle, transport))
+      context.provide(HOST_SUPER_PACKETS, offload)
       const onGone = (reason: string): void => this.#gone(context, handle.interfaceName, reason)
-      const expected = this.#options.mtu
-      const reader = new TunReader({ system, device, expected, context, stack: this.#stack, onGone })
-      this.#open = { handle, device, index, reader }
+      const queue = new TunQueue({ system, handle, offload, context, stack: this.#stack, onGone })
+      this.#open = { handle, queue, offload, index }
     } catch (error) {
       this.#release(handle)
       throw error
@@ -79,8 +88,14 @@ class KernelTun implements TunEndpoint {
   stop(): Promise<void> {
     const open = this.#open
     this.#open = undefined
-    if (open !== undefined) this.#closed = open.reader.stop().then(() => this.#release(open.handle))
+    if (open !== undefined) this.#closed = this.#close(open)
     return this.#closed
+  }
+
+  async #close({ handle, queue, offload }: Open): Promise<void> {
+    await queue.stop()
+    offload.disable()
+    this.#release(handle)
   }
 
   /** A descriptor that was given stays open. */
@@ -109,10 +124,10 @@ class KernelTun implements TunEndpoint {
   }
 
   #serve(batch: Batch<IpPacket>): void {
-    const device = this.#open?.device
+    const queue = this.#open?.queue
     for (let i = 0; i < batch.length; i++) {
       const packet = batch.at(i)
-      const reason = device === undefined ? 'not-open' : device.write(packet)
+      const reason = queue === undefined ? 'not-open' : queue.write(packet)
       if (reason !== undefined) batch.drop(packet, reason)
     }
   }
@@ -123,6 +138,11 @@ function silenceIpv6(netlink: RouteNetlink, index: number): void {
   try {
     netlink.changeLink(index, { ipv6AddressGeneration: 'none' })
   } catch {}
+}
+
+function refused({ logger }: Context, { interfaceName }: TunHandle, transport: string): void {
+  const fields = { interface: interfaceName, transport }
+  logger.warn(fields, 'tun: the kernel refuses packets of several segments; they are written one by one from now on')
 }
 
 function unavailable(): string {
