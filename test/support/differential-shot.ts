@@ -1,5 +1,5 @@
 import type { SeededRandom } from '@millrace/core/testing'
-import type { CryptoProvider } from '../../packages/layer-wireguard/src/crypto/crypto.ts'
+import { type CryptoProvider, SEAL_HEADROOM } from '../../packages/layer-wireguard/src/crypto/crypto.ts'
 import { nodeCrypto } from '../../packages/layer-wireguard/src/crypto/node.ts'
 import { CONSTRUCTION, IDENTIFIER } from '../../packages/layer-wireguard/src/proto/constants.ts'
 import { createInitiation, type InitiatorState } from '../../packages/layer-wireguard/src/proto/handshake.ts'
@@ -56,14 +56,15 @@ export interface SealOptions {
 export function seal(scene: Scene, id: number, inner: Uint8Array = EMPTY, options: SealOptions = {}): Shot {
   const { session = scene.peer.session, counter = session.nextCounter, key = session.send, padTo = 16 } = options
   const padded = Math.ceil(inner.length / padTo) * padTo
-  const bytes = new Uint8Array(HEADER + padded + TAG)
+  const memory = new Uint8Array(SEAL_HEADROOM + padded + TAG)
+  memory.set(inner, SEAL_HEADROOM)
+  const plain = memory.slice(SEAL_HEADROOM, SEAL_HEADROOM + padded)
+  key.seal(Number(counter >> 32n), Number(counter & 0xffff_ffffn), memory, SEAL_HEADROOM, padded)
+  const bytes = memory.slice(SEAL_HEADROOM - HEADER)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, MESSAGE_TRANSPORT, true)
   view.setUint32(4, session.remoteIndex, true)
   view.setBigUint64(8, counter, true)
-  bytes.set(inner, HEADER)
-  const plain = bytes.slice(HEADER, HEADER + padded)
-  key.seal(Number(counter >> 32n), Number(counter & 0xffff_ffffn), bytes, HEADER, padded)
   if (counter >= session.nextCounter) session.nextCounter = counter + 1n
   return { id, bytes, inner: plain, session, counter }
 }

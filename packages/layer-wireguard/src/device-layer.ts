@@ -1,18 +1,20 @@
 import {
   asDatagram,
-  asPeerPacket,
-  Batch,
+  type Batch,
   Burst,
   type Context,
   type Datagram,
   type DuplexLayer,
+  HOST_SUPER_PACKETS,
   makeFallback,
   type PeerPacket,
+  Segmenter,
   type Service,
   Spare,
   systemRandom,
   type Timer,
   WIRE,
+  WIRE_SUPER_PACKETS,
   type WireControl,
 } from '@millrace/core'
 import type { Observable } from 'rxjs'
@@ -27,6 +29,7 @@ import { CONSUMED, PASS } from './device/verdict.ts'
 import { DeviceTarget } from './device-target.ts'
 import { encodeKey, keyPairOf } from './keys.ts'
 import { NamedEndpoints } from './named-endpoints.ts'
+import { Opener } from './opener.ts'
 import { type PeerOptions, parsePeer } from './options.ts'
 import { type LookupPeer, PeerLookup } from './peer-lookup.ts'
 import { PeerSet } from './peer-set.ts'
@@ -44,11 +47,11 @@ export class DeviceLayer implements WireguardLayer {
   readonly #allowedIps: AllowedIpTable = new PrefixTable()
   readonly #device: Device
   readonly #events = new Subject<WireguardEvent>()
-  readonly #opened = new Spare(() => new Batch<PeerPacket>())
-  readonly #sealed = new Spare(() => new Batch<Datagram>())
+  #openers: Spare<Opener> | undefined
+  #bursts: Spare<Burst<Datagram>> | undefined
   #wire: Service<Datagram> | undefined
   #context: Context | undefined
-  /** Messages and packets that the device itself sends; served after what is being served now. */
+  /** What goes out to the wire, be it of the batch that is being served or of the device's own making. */
   #own: Burst<Datagram> | undefined
   readonly #lookupPeer: LookupPeer | undefined
   #publicKey: Uint8Array | undefined
@@ -110,7 +113,7 @@ export class DeviceLayer implements WireguardLayer {
     this.down = {
       layer: (inner) => {
         this.#wire = inner
-        return { serve: (batch) => this.#serveDown(batch, inner) }
+        return { serve: (batch) => this.#serveDown(batch) }
       },
     }
   }
@@ -132,8 +135,11 @@ export class DeviceLayer implements WireguardLayer {
   start(context: Context): void {
     this.#context = context
     this.#wireControl = context.find(WIRE)
-    this.#own = new Burst(context.pool)
-    this.#device.use(context.random, context.runtime.get(CRYPTO))
+    const { pool } = context
+    this.#bursts = new Spare(() => new Burst<Datagram>(pool))
+    this.#own = this.#bursts.take()
+    this.#device.use(context.random, context.runtime.get(CRYPTO), new Segmenter(pool.sums))
+    this.#startSuperPackets(context)
     context.provide(ALLOWED_IPS, this.#allowedIps)
     this.#names = new NamedEndpoints(context, (work) => this.#withDevice(work))
     if (this.#lookupPeer !== undefined) {
@@ -158,33 +164,32 @@ export class DeviceLayer implements WireguardLayer {
   }
 
   #serveUp(batch: Batch<Datagram>, inner: Service<PeerPacket>): void {
+    const opener = this.#openers?.take()
+    if (opener === undefined) return
     this.#step()
-    const opened = this.#opened.take()
-    for (let i = 0; i < batch.length; i++) {
-      const packet = batch.at(i)
-      const verdict = this.#device.receive(packet)
-      if (verdict === PASS) opened.push(asPeerPacket(packet))
-      else if (verdict !== CONSUMED) batch.drop(packet, verdict)
-    }
+    opener.open(batch)
     this.#finish()
-    if (opened.length > 0) inner.serve(opened)
-    opened.clear()
-    this.#opened.giveBack(opened)
+    opener.serve(inner)
+    this.#openers?.giveBack(opener)
   }
 
-  #serveDown(batch: Batch<PeerPacket>, inner: Service<Datagram>): void {
+  #serveDown(batch: Batch<PeerPacket>): void {
     this.#step()
-    const sealed = this.#sealed.take()
     for (let i = 0; i < batch.length; i++) {
       const packet = batch.at(i)
       const verdict = this.#device.send(packet)
-      if (verdict === PASS) sealed.push(asDatagram(packet))
+      if (verdict === PASS) this.#own?.lend(asDatagram(packet))
       else if (verdict !== CONSUMED) batch.drop(packet, verdict)
     }
     this.#finish()
-    if (sealed.length > 0) inner.serve(sealed)
-    sealed.clear()
-    this.#sealed.giveBack(sealed)
+  }
+
+  /** From here on trains come in, and super-packets come down, if the ends know them: this line takes both apart. */
+  #startSuperPackets(context: Context): void {
+    const host = context.find(HOST_SUPER_PACKETS)
+    this.#openers = new Spare(() => new Opener(context.pool, this.#device, host))
+    context.find(WIRE_SUPER_PACKETS)?.enable()
+    host?.enable()
   }
 
   #withDevice<T>(work: (device: Device) => T): T {
@@ -207,8 +212,9 @@ export class DeviceLayer implements WireguardLayer {
     if (this.#own !== undefined && this.#own.length > 0 && this.#wire !== undefined) {
       // Another takes its place first: what is sent may bring an answer before this call returns.
       const burst = this.#own
-      this.#own = new Burst(context.pool)
+      this.#own = this.#bursts?.take()
       burst.serve(this.#wire)
+      this.#bursts?.giveBack(burst)
     }
     const next = this.#device.nextDeadline
     if (next >= this.#timerAt) return

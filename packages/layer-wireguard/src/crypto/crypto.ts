@@ -1,38 +1,65 @@
-import { type Token, token } from '@millrace/core'
+import { makeFallback, type Token, token } from '@millrace/core'
+import { OPENSSL, type OpenSsl } from '@millrace/native'
+import { evpAead } from './evp-aead.ts'
 import { nobleCrypto } from './noble.ts'
 import { nodeCrypto } from './node.ts'
-import { selfTest } from './self-test.ts'
+import { openSslAead } from './openssl-aead.ts'
+import { openSslCurve } from './openssl-curve.ts'
+import type { Aead, CryptoProvider, Curve } from './provider.ts'
+import { aeadIsRight, curveIsRight } from './self-test.ts'
 
-/** Length of keys, hashes and points, bytes. */
-export const KEY_LENGTH = 32
-/** Length of a Poly1305 tag, bytes. */
-export const TAG_LENGTH = 16
+export { type AeadKey, type CryptoProvider, KEY_LENGTH, SEAL_HEADROOM, TAG_LENGTH } from './provider.ts'
 
-/** ChaCha20-Poly1305 (RFC 8439) under one key, in place, with WireGuard's nonce (4 zero bytes, little-endian counter) and no associated data. */
-export interface AeadKey {
-  /** Encrypts `length` bytes at `offset` and writes the tag behind them, where 16 bytes must be free. */
-  seal(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): void
-  /** Decrypts `length` bytes at `offset`, tag included. False if it does not authenticate; the bytes are then undefined. */
-  open(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): boolean
-  /** Overwrites the key; it must not be used again. */
-  wipe(): void
+type Make<T> = (openSsl: OpenSsl | undefined) => T | undefined
+
+// The fastest first.
+const AEADS: readonly Make<Aead>[] = [openSslAead, evpAead, () => nodeCrypto, () => nobleCrypto]
+const CURVES: readonly Make<Curve>[] = [openSslCurve, () => nodeCrypto, () => nobleCrypto]
+
+/** The AEADs that are here, the fastest first, each made when it is asked for. */
+export function aeads(openSsl: OpenSsl | undefined): Generator<Aead> {
+  return made(AEADS, openSsl)
+}
+
+/** The implementations of X25519 that are here, the fastest first. */
+export function curves(openSsl: OpenSsl | undefined): Generator<Curve> {
+  return made(CURVES, openSsl)
 }
 
 /**
- * The primitives that have more than one implementation. The hash (BLAKE2s) and the AEAD of the handshake are always
- * noble's: neither is on the packet path.
+ * The fastest AEAD and the fastest X25519 that are here and give the right answers, each by itself: OpenSSL's inner
+ * functions, its public ones, Node's API, noble. Named after both if they differ. Never throws.
  */
-export interface CryptoProvider {
-  readonly name: string
-  /** X25519 (RFC 7748). Undefined if the result is all zero, that is, the point is of low order. Never throws. */
-  sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined
-  publicKey(privateKey: Uint8Array): Uint8Array
-  aead(key: Uint8Array): AeadKey
+export function chooseCrypto(): CryptoProvider {
+  return chooseFrom(makeFallback(OPENSSL))
 }
 
-/** The fastest provider that is there and gives the right answers: Node's OpenSSL, else noble. */
-export function chooseCrypto(): CryptoProvider {
-  return selfTest(nodeCrypto) ? nodeCrypto : nobleCrypto
+/** As {@link chooseCrypto}, with a given OpenSSL. */
+export function chooseFrom(openSsl: OpenSsl | undefined): CryptoProvider {
+  const cipher = first(aeads(openSsl), aeadIsRight) ?? nobleCrypto
+  const curve = first(curves(openSsl), curveIsRight) ?? nobleCrypto
+  return {
+    name: cipher.name === curve.name ? cipher.name : `${cipher.name}, X25519 ${curve.name}`,
+    sharedSecret: (privateKey, publicKey) => curve.sharedSecret(privateKey, publicKey),
+    publicKey: (privateKey) => curve.publicKey(privateKey),
+    aead: (key) => cipher.aead(key),
+  }
+}
+
+function* made<T>(makers: readonly Make<T>[], openSsl: OpenSsl | undefined): Generator<T> {
+  for (const make of makers) {
+    try {
+      const one = make(openSsl)
+      if (one !== undefined) yield one
+    } catch {
+      // It is not here, then.
+    }
+  }
+}
+
+function first<T>(candidates: Iterable<T>, isRight: (candidate: T) => boolean): T | undefined {
+  for (const candidate of candidates) if (isRight(candidate)) return candidate
+  return undefined
 }
 
 let chosen: CryptoProvider | undefined

@@ -1,7 +1,7 @@
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { x25519 } from '@noble/curves/ed25519.js'
-import type { AeadKey, CryptoProvider } from './crypto.ts'
 import { writeNonce } from './nonce.ts'
+import type { AeadKey, CryptoProvider } from './provider.ts'
 
 /** The reference: pure JavaScript, there wherever JavaScript is. */
 export const nobleCrypto: CryptoProvider = {

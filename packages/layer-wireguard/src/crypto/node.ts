@@ -6,8 +6,8 @@ import {
   diffieHellman,
   type KeyObject,
 } from 'node:crypto'
-import type { AeadKey, CryptoProvider } from './crypto.ts'
 import { writeNonce } from './nonce.ts'
+import { type AeadKey, type CryptoProvider, KEY_LENGTH } from './provider.ts'
 
 // X25519 keys in their DER wrappings (RFC 8410 §4, §7): all of it but the 32 bytes is constant.
 const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex')
@@ -19,6 +19,7 @@ const TAG = { authTagLength: 16 }
 export const nodeCrypto: CryptoProvider = {
   name: 'node',
   sharedSecret(privateKey, publicKey) {
+    if (publicKey.length !== KEY_LENGTH) return undefined
     try {
       const der = Buffer.concat([SPKI, publicKey])
       const publicObject = createPublicKey({ key: der, format: 'der', type: 'spki' })
@@ -36,6 +37,8 @@ export const nodeCrypto: CryptoProvider = {
 }
 
 function privateObject(privateKey: Uint8Array): KeyObject {
+  // OpenSSL reads what it needs of a key that is too long.
+  if (privateKey.length !== KEY_LENGTH) throw new RangeError('a private key of X25519 has 32 bytes')
   const der = Buffer.concat([PKCS8, privateKey])
   try {
     return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })

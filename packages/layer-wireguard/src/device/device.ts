@@ -1,4 +1,4 @@
-import type { Datagram, PeerPacket, Random, SocketAddress } from '@millrace/core'
+import type { Datagram, PeerPacket, Random, Segmenter, SocketAddress } from '@millrace/core'
 import type { AllowedIpTable } from '../allowed-ips/allowed-ips.ts'
 import type { HostPort } from '../config/config.ts'
 import type { CryptoProvider } from '../crypto/crypto.ts'
@@ -193,10 +193,11 @@ export class Device {
     }
   }
 
-  /** Takes other sources of randomness and primitives from now on. */
-  use(random: Random, crypto: CryptoProvider): void {
+  /** Takes other sources of randomness and primitives from now on, and what cuts super-packets. */
+  use(random: Random, crypto: CryptoProvider, segmenter: Segmenter): void {
     this.#state.random = random
     this.#state.crypto = crypto
+    this.#state.segmenter = segmenter
   }
 
   /** Arms what has to run from the beginning: persistent keepalives, which bring sessions up. */

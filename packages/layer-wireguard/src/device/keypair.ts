@@ -55,9 +55,14 @@ export class Keypair {
     return this.isInitiator && now - this.createdAt > REKEY_AFTER_TIME
   }
 
-  advanceSendCounter(): void {
-    this.sendCounterLow = (this.sendCounterLow + 1) >>> 0
-    if (this.sendCounterLow === 0) this.sendCounterHigh = (this.sendCounterHigh + 1) >>> 0
+  /** Takes up to `count` counters from the next one on. Returns how many: fewer where REJECT_AFTER_MESSAGES is near. */
+  reserve(count: number): number {
+    const { sendCounterHigh: high, sendCounterLow: low } = this
+    const left = high === REJECT_AFTER_MESSAGES_HIGH ? Math.max(REJECT_AFTER_MESSAGES_LOW - low, 0) : count
+    const taken = Math.min(count, left)
+    this.sendCounterLow = (low + taken) >>> 0
+    if (this.sendCounterLow < low) this.sendCounterHigh = (high + 1) >>> 0
+    return taken
   }
 
   wipe(): void {

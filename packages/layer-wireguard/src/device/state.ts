@@ -5,6 +5,7 @@ import {
   type LocalAddress,
   type PooledPacket,
   type Random,
+  type Segmenter,
   type SocketAddress,
 } from '@millrace/core'
 import type { HostPort } from '../config/config.ts'
@@ -37,6 +38,8 @@ export class DeviceState {
   readonly output: DeviceOutput
   random: Random
   crypto: CryptoProvider
+  /** Cuts super-packets; undefined while there is no packet memory. */
+  segmenter: Segmenter | undefined
   /** Undefined while there is no private key. */
   identity: Identity | undefined
   readonly initial: SymmetricState = SymmetricState.initialize(CONSTRUCTION, Buffer.from(IDENTIFIER))

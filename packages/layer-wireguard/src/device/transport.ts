@@ -1,16 +1,10 @@
-import { asDatagram, asPeerPacket, type Datagram, type PeerPacket } from '@millrace/core'
+import { asPeerPacket, type Datagram, type PeerPacket } from '@millrace/core'
 import { TAG_LENGTH } from '../crypto/crypto.ts'
-import {
-  KEEPALIVE_TIMEOUT,
-  MAX_STAGED_PACKETS,
-  PADDING_MULTIPLE,
-  REJECT_AFTER_TIME,
-  REKEY_TIMEOUT,
-} from '../proto/constants.ts'
-import { KEEPALIVE_LENGTH, MESSAGE_TRANSPORT, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
-import { carryCongestion, outerTrafficClass } from './ecn.ts'
-import type { Keypair } from './keypair.ts'
+import { KEEPALIVE_TIMEOUT, MAX_STAGED_PACKETS, REJECT_AFTER_TIME, REKEY_TIMEOUT } from '../proto/constants.ts'
+import { KEEPALIVE_LENGTH, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
+import { carryCongestion } from './ecn.ts'
 import type { PeerState } from './peer.ts'
+import { Sealer } from './sealer.ts'
 import type { DeviceState } from './state.ts'
 import type { Timers } from './timers.ts'
 import { CONSUMED, PASS, type Verdict } from './verdict.ts'
@@ -24,6 +18,7 @@ export class Transport {
   readonly #timers: Timers
   readonly #initiate: (peer: PeerState) => void
   readonly #copy: (packet: PeerPacket) => PeerPacket | undefined
+  readonly #sealer: Sealer
 
   constructor(
     state: DeviceState,
@@ -35,20 +30,24 @@ export class Transport {
     this.#timers = timers
     this.#initiate = initiate
     this.#copy = copy
+    this.#sealer = new Sealer(state, timers, initiate)
   }
 
-  /** Seals a packet for the wire, in place; or keeps a copy until there is a session. */
+  /**
+   * Seals a packet for the wire, in place; or keeps a copy until there is a session. A super-packet is `CONSUMED`: what it
+   * stands for goes out by `transmitPacket`.
+   */
   send(packet: PeerPacket, peer: PeerState): Verdict {
     if (this.#state.staticSharedOf(peer) === undefined) return this.#state.whyNoHandshake()
     if (peer.endpoint === undefined) return 'no-endpoint'
-    if (packet.segmentSize !== 0) return 'super-packet-unsupported'
     const { current } = peer.keypairs
     if (peer.staged.length === 0 && current?.canSend(this.#state.now)) {
-      if (!hasRoom(packet)) return 'no-headroom'
-      this.#seal(packet, peer, current)
+      if (packet.segmentSize !== 0) return this.#sealer.sealSegments(packet, peer, current)
+      if (!this.#sealer.hasRoom(packet)) return 'no-headroom'
+      this.#sealer.seal(packet, peer, current)
       return PASS
     }
-    const reason = this.#stage(packet, peer)
+    const reason = packet.segmentSize === 0 ? this.#stage(packet, peer) : this.#stageSegments(packet, peer)
     this.flushStaged(peer)
     return reason ?? CONSUMED
   }
@@ -83,7 +82,7 @@ export class Transport {
       const packet = peer.staged.shift()
       if (packet === undefined) return
       this.#state.stagedPackets--
-      this.#state.output.transmitPacket(this.#seal(packet, peer, current))
+      this.#state.output.transmitPacket(this.#sealer.seal(packet, peer, current))
     }
   }
 
@@ -131,50 +130,44 @@ export class Transport {
   }
 
   #stage(packet: PeerPacket, peer: PeerState): string | undefined {
-    if (!hasRoom(packet)) return 'no-headroom'
+    if (!this.#sealer.hasRoom(packet)) return 'no-headroom'
+    const full = this.#makeRoom(peer)
+    if (full !== undefined) return full
+    const copy = this.#copy(packet)
+    return copy === undefined ? 'pool-empty' : this.#keep(copy, peer)
+  }
+
+  /** Each segment waits by itself: large packets are few, and must not all wait for peers. */
+  #stageSegments(packet: PeerPacket, peer: PeerState): string | undefined {
+    const { segmenter, output } = this.#state
+    const malformed = segmenter?.begin(packet)
+    if (segmenter === undefined || malformed !== undefined) return malformed ?? 'super-packet-unsupported'
+    for (let i = 0; i < segmenter.count; i++) {
+      const reason = this.#makeRoom(peer)
+      const segment = reason === undefined ? output.acquire(segmenter.lengthOf(i)) : undefined
+      if (segment === undefined) {
+        output.drop(reason ?? 'pool-empty', segmenter.count - i)
+        return undefined
+      }
+      segment.length = segmenter.write(i, segment.offset)
+      this.#keep(asPeerPacket(segment), peer)
+    }
+    return undefined
+  }
+
+  /** The oldest gives way, as in the kernel; but a device has a bound for all its peers together. */
+  #makeRoom(peer: PeerState): string | undefined {
     if (peer.staged.length >= MAX_STAGED_PACKETS) {
       peer.staged.shift()?.release()
       this.#state.stagedPackets--
       this.#state.output.drop('staged-overflow', 1)
     }
-    if (this.#state.stagedPackets >= MAX_STAGED_IN_ALL) return 'staged-overflow'
-    const copy = this.#copy(packet)
-    if (copy === undefined) return 'pool-empty'
-    peer.staged.push(copy)
+    return this.#state.stagedPackets >= MAX_STAGED_IN_ALL ? 'staged-overflow' : undefined
+  }
+
+  #keep(packet: PeerPacket, peer: PeerState): undefined {
+    peer.staged.push(packet)
     this.#state.stagedPackets++
-    return undefined
-  }
-
-  #seal(packet: PeerPacket, peer: PeerState, keypair: Keypair): Datagram {
-    const { memory, view, offset, length } = packet
-    const padded = this.#paddedLength(length)
-    const trafficClass = outerTrafficClass(packet)
-    memory.fill(0, offset + length, offset + padded)
-    const header = offset - TRANSPORT_HEADER_LENGTH
-    view.setUint32(header, MESSAGE_TRANSPORT, true)
-    view.setUint32(header + 4, keypair.remoteIndex, true)
-    view.setUint32(header + 8, keypair.sendCounterLow, true)
-    view.setUint32(header + 12, keypair.sendCounterHigh, true)
-    keypair.sendKey.seal(keypair.sendCounterHigh, keypair.sendCounterLow, memory, offset, padded)
-    keypair.advanceSendCounter()
-    const datagram = asDatagram(packet)
-    datagram.offset = header
-    datagram.length = padded + KEEPALIVE_LENGTH
-    datagram.remote = peer.endpoint as Datagram['remote']
-    datagram.local = peer.source
-    datagram.trafficClass = trafficClass
-    peer.sentBytes += datagram.length
-    if (length > 0) this.#timers.dataSent(peer)
-    this.#timers.authenticatedSent(peer)
-    if (keypair.wantsRekeyAfterSending(this.#state.now)) this.#initiate(peer)
-    return datagram
-  }
-
-  /** To a multiple of 16, but never past the MTU (kernel calculate_skb_padding). */
-  #paddedLength(length: number): number {
-    const whole = length > this.#state.mtu ? length % this.#state.mtu : length
-    const padded = Math.min(Math.ceil(whole / PADDING_MULTIPLE) * PADDING_MULTIPLE, this.#state.mtu)
-    return length - whole + padded
   }
 
   /** The side that began the session begins the next in time, even if it only receives (paper §6.2), once per session. */
@@ -185,9 +178,4 @@ export class Transport {
     peer.sentLastMinuteHandshake = true
     this.#initiate(peer)
   }
-}
-
-/** Header before, padding and tag behind. */
-function hasRoom(packet: PeerPacket): boolean {
-  return packet.headroom >= TRANSPORT_HEADER_LENGTH && packet.tailroom >= PADDING_MULTIPLE + TAG_LENGTH
 }

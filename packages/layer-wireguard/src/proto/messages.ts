@@ -48,6 +48,20 @@ export function writeResponse(
   return message
 }
 
+/** Writes the 16 bytes before the content of a transport message (§5.4.6). */
+export function writeTransportHeader(
+  view: DataView,
+  at: number,
+  receiverIndex: number,
+  counterHigh: number,
+  counterLow: number,
+): void {
+  view.setUint32(at, MESSAGE_TRANSPORT, true)
+  view.setUint32(at + 4, receiverIndex, true)
+  view.setUint32(at + 8, counterLow, true)
+  view.setUint32(at + 12, counterHigh, true)
+}
+
 /** Writes the 64 bytes of a cookie reply; `encryptedCookie` has its tag. */
 export function writeCookieReply(receiverIndex: number, nonce: Uint8Array, encryptedCookie: Uint8Array): Uint8Array {
   const message = new Uint8Array(COOKIE_REPLY_LENGTH)

@@ -1,6 +1,6 @@
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { describe, expect, test } from 'vitest'
-import type { CryptoProvider } from '../crypto/crypto.ts'
+import { type CryptoProvider, SEAL_HEADROOM } from '../crypto/crypto.ts'
 import { nobleCrypto } from '../crypto/noble.ts'
 import { nodeCrypto } from '../crypto/node.ts'
 import { CONSTRUCTION } from './constants.ts'
@@ -152,7 +152,8 @@ test('a wiped state has nothing left of the chaining key', () => {
 })
 
 function sealed(crypto: CryptoProvider, key: Uint8Array, counter: number, payload: string): string {
-  const memory = Buffer.concat([bytes(payload), Buffer.alloc(16)])
-  crypto.aead(key).seal(0, counter, memory, 0, memory.length - 16)
-  return hex(memory)
+  const plaintext = bytes(payload)
+  const memory = Buffer.concat([Buffer.alloc(SEAL_HEADROOM), plaintext, Buffer.alloc(16)])
+  crypto.aead(key).seal(0, counter, memory, SEAL_HEADROOM, plaintext.length)
+  return hex(memory.subarray(SEAL_HEADROOM))
 }

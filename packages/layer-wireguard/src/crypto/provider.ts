@@ -1,0 +1,43 @@
+/** Length of keys, hashes and points, bytes. */
+export const KEY_LENGTH = 32
+/** Length of a Poly1305 tag, bytes. */
+export const TAG_LENGTH = 16
+/** Room that `AeadKey.seal` needs before the plaintext, bytes: a block of ChaCha20. */
+export const SEAL_HEADROOM = 64
+
+/** ChaCha20-Poly1305 (RFC 8439) under one key, in place, with WireGuard's nonce (4 zero bytes, little-endian counter) and no associated data. */
+export interface AeadKey {
+  /**
+   * Encrypts `length` bytes at `offset` and writes the tag behind them, where 16 bytes must be free. The
+   * {@link SEAL_HEADROOM} bytes before `offset` must be there and may hold anything afterwards, but nothing secret: write
+   * the header after sealing, and seal packets that lie one behind the other from the last to the first.
+   */
+  seal(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): void
+  /**
+   * Decrypts `length` bytes at `offset`, tag included; nothing before or behind them changes. False if it does not
+   * authenticate; the bytes are then undefined.
+   */
+  open(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): boolean
+  /** Overwrites the key; it must not be used again. */
+  wipe(): void
+}
+
+/** An implementation of the AEAD. */
+export interface Aead {
+  readonly name: string
+  aead(key: Uint8Array): AeadKey
+}
+
+/** An implementation of X25519 (RFC 7748). */
+export interface Curve {
+  readonly name: string
+  /** Undefined if the result is all zero, that is, the point is of low order. Never throws. */
+  sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined
+  publicKey(privateKey: Uint8Array): Uint8Array
+}
+
+/**
+ * The primitives that have more than one implementation. The hash (BLAKE2s) and the AEAD of the handshake are always
+ * noble's: neither is on the packet path.
+ */
+export interface CryptoProvider extends Aead, Curve {}
