@@ -1,9 +1,38 @@
-// One Millrace end of bench/tunnel.mjs. Usage: node tunnel-end.mjs PRIVATE-KEY PEER-AS-JSON ADDRESS DEVICE
-import { allowedIps, stack, tun, udp, wireguard } from 'millrace'
+// A gateway as people build it, for bench.mjs: the tunnel of millrace-wg with a sampled log, a filter and NAT above it,
+// configured by `wg` like any other. Runs in the foreground until SIGTERM.
+// Usage: node bench/tunnel-end.mjs DEVICE (as root, after `npm run build`)
+import {
+  allowedIps,
+  bind,
+  filter,
+  LOGGER,
+  log,
+  nat,
+  runtimeWith,
+  serveUapi,
+  stack,
+  tun,
+  udp,
+  wireguard,
+} from 'millrace'
+import { NAT_ADDRESS } from './lib/implementations.mjs'
 
-const [privateKey, peer, address, name] = process.argv.slice(2)
-await stack(udp({ port: 51820 }))
-  .layer(wireguard({ privateKey, peers: [JSON.parse(peer)] }))
+const [name] = process.argv.slice(2)
+const write = (_fields, message) => process.stderr.write(`${message}\n`)
+const logger = { debug() {}, info: write, warn: write, error: write }
+
+const device = wireguard({})
+const running = await stack(udp(), { runtime: runtimeWith(bind(LOGGER, logger)) })
+  .layer(device)
   .layer(allowedIps())
-  .end(tun({ name, addresses: [address] }))
+  .layer(log({ sample: 1000 }))
+  .layer(filter((packet) => packet.destinationPort !== 25))
+  .layer(nat({ address: NAT_ADDRESS }))
+  .end(tun({ name }))
   .start()
+const uapi = await serveUapi({ name, target: device.target })
+
+process.once('SIGTERM', async () => {
+  await uapi.close()
+  await running.stop()
+})

@@ -128,6 +128,8 @@ class World {
   async open(): Promise<void> {
     const outer = [`${GATEWAY_OUTER}/24`, `${GATEWAY_OUTER6}/64`]
     cable(this.client, 'eth0', ['192.0.2.2/24', 'fd00:2::2/64'], this.gateway, 'outer0', outer)
+    // Trains of datagrams (UDP_SEGMENT) are cut before the device, so that tcpdump sees each datagram.
+    this.gateway.run('ip', 'link', 'set', 'outer0', 'gso_max_segs', '1')
     cable(this.secondClient, 'eth0', ['203.0.113.2/24'], this.gateway, 'outer1', ['203.0.113.1/24'])
     cable(this.gateway, 'inside0', [`${GATEWAY_INSIDE}/24`], this.server, 'eth0', [`${WEB}/24`])
     this.gateway.run('ip', 'route', 'add', 'default', 'via', '198.51.100.254')
