@@ -1,4 +1,5 @@
 import type * as Koffi from 'koffi'
+import { bindEventLoop } from './event-loop.ts'
 import type { SystemCalls } from './system-calls.ts'
 
 /**
@@ -31,6 +32,7 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
 
   const checked = (result: number): number => (result < 0 ? -koffi.errno() : result)
   return {
+    eventLoop: bindEventLoop(koffi),
     addressOf(buffer) {
       // A small Uint8Array may lie on V8's moving heap; asking for its ArrayBuffer takes it off that heap for good.
       void buffer.buffer

@@ -1,9 +1,8 @@
 import { runtimeWith } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
 import { Errno, errnoName } from './errno.ts'
-import { EFD_CLOEXEC, EFD_NONBLOCK, O_CLOEXEC, O_RDWR, POLLIN, POLLNVAL } from './linux.ts'
+import { EFD_CLOEXEC, EFD_NONBLOCK, O_CLOEXEC, O_RDWR } from './linux.ts'
 import { loadNative, probe, SYSTEM_CALLS } from './load.ts'
-import { Readiness } from './readiness.ts'
 import type { SystemCalls } from './system-calls.ts'
 
 const broken = (): never => {
@@ -50,36 +49,5 @@ describe.skipIf(system === undefined)('system calls (needs Linux and koffi)', ()
     expect(calls.open('/nowhere/at/all', O_RDWR | O_CLOEXEC)).toBe(-Errno.ENOENT)
     expect(errnoName(-Errno.EBADFD)).toBe('EBADFD')
     expect(errnoName(4711)).toBe('errno 4711')
-  })
-
-  test('a wait ends when there is something to read, when it is woken, and when the descriptor is none', async () => {
-    const fd = calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
-    const readiness = new Readiness(calls, fd)
-    const wait = (): Promise<number> => new Promise((resolve) => readiness.wait(resolve))
-    const first = wait()
-    expect(readiness.waiting).toBe(true)
-    const one = new Uint8Array(8)
-    one[0] = 1
-    calls.write(fd, calls.addressOf(one), 8)
-    expect(await first).toBe(POLLIN)
-    expect(readiness.waiting).toBe(false)
-    calls.read(fd, calls.addressOf(one), 8)
-    const second = wait()
-    readiness.wake()
-    expect(await second).toBe(0)
-    readiness.close()
-    calls.close(fd)
-    // A number far above what any process may open.
-    const none = new Readiness(calls, 0x7fff_fff0)
-    expect(await new Promise<number>((resolve) => none.wait(resolve))).toBe(POLLNVAL)
-    none.close()
-  })
-
-  test('a wait without anything comes back by itself', async () => {
-    const fd = calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
-    const readiness = new Readiness(calls, fd)
-    expect(await new Promise<number>((resolve) => readiness.wait(resolve))).toBe(0)
-    readiness.close()
-    calls.close(fd)
   })
 })

@@ -1,5 +1,6 @@
 import { EnvironmentError } from '@millrace/core'
 import { Errno, errnoName } from './errno.ts'
+import type { LoopWatch } from './event-loop.ts'
 import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from './linux.ts'
 import type { SystemCalls } from './system-calls.ts'
 
@@ -10,10 +11,13 @@ const WAIT_LIMIT = 500
 const WAKE_VALUE = 0
 const EVENTS = 8
 const POLLFD = 8
+/** A descriptor that poll(2) passes over. */
+const NONE = -1
 
 /**
- * Waits until one of a few descriptors can be read, without blocking the event loop: one asynchronous poll(2) over them
- * and an eventfd that ends the wait early. It holds a thread of libuv's pool (UV_THREADPOOL_SIZE, 4) while it waits.
+ * Waits until one of a few descriptors can be read, without blocking the event loop: in the loop itself where that can be
+ * (see `EventLoop`), else by one asynchronous poll(2) over them and an eventfd that ends the wait early, which holds a
+ * thread of libuv's pool (UV_THREADPOOL_SIZE, 4) while it waits.
  *
  * It does not look again for a while before it waits: with 50 to 400 µs of that a ping each 2 ms cost up to twice the CPU
  * and came back no sooner, and pings at once, on busy cores, were slower as often as faster.
@@ -26,6 +30,7 @@ export class Readiness {
   readonly #view: DataView
   readonly #address: number
   readonly #finished: (result: number) => void
+  readonly #watch: LoopWatch | undefined
   #done: ((events: number) => void) | undefined
 
   constructor(system: SystemCalls, ...descriptors: readonly number[]) {
@@ -34,8 +39,11 @@ export class Readiness {
     this.#bytes = new Uint8Array(EVENTS + this.#count * POLLFD)
     this.#view = new DataView(this.#bytes.buffer)
     this.#address = system.addressOf(this.#bytes)
-    this.#wakeFd = system.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
-    if (this.#wakeFd < 0) throw new EnvironmentError(`eventfd failed with ${errnoName(this.#wakeFd)}`)
+    this.#watch = system.eventLoop?.watch(descriptors, () => this.#look())
+    this.#wakeFd = this.#watch === undefined ? system.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : NONE
+    if (this.#watch === undefined && this.#wakeFd < 0) {
+      throw new EnvironmentError(`eventfd failed with ${errnoName(this.#wakeFd)}`)
+    }
     for (const [i, fd] of [this.#wakeFd, ...descriptors].entries()) {
       this.#view.setInt32(EVENTS + i * POLLFD, fd, true)
       this.#view.setInt16(EVENTS + i * POLLFD + 4, POLLIN, true)
@@ -49,29 +57,38 @@ export class Readiness {
   }
 
   /**
-   * Calls back once with the events of all descriptors together (`POLLIN`, `POLLERR`, …), 0 when there were none in half
-   * a second or the wait was woken, or a negated errno. One wait at a time.
+   * Calls back once with the events of all descriptors together (`POLLIN`, `POLLERR`, …), 0 when there was none after all
+   * or the wait was woken, or a negated errno. One wait at a time.
    */
   wait(done: (events: number) => void): void {
     this.#done = done
-    this.#system.pollAsync(this.#address + EVENTS, this.#count, WAIT_LIMIT, this.#finished)
+    if (this.#watch !== undefined) this.#watch.start()
+    else this.#system.pollAsync(this.#address + EVENTS, this.#count, WAIT_LIMIT, this.#finished)
   }
 
   /** Ends the wait now running and every later one: a woken wait is on its way to be closed. */
   wake(): void {
-    this.#system.write(this.#wakeFd, this.#address + WAKE_VALUE, 8)
+    if (this.#watch !== undefined) {
+      this.#watch.stop()
+      setImmediate(this.#finished, 0)
+    } else this.#system.write(this.#wakeFd, this.#address + WAKE_VALUE, 8)
   }
 
   /** Not while waiting. */
   close(): void {
-    this.#system.close(this.#wakeFd)
+    if (this.#watch !== undefined) this.#watch.close()
+    else this.#system.close(this.#wakeFd)
+  }
+
+  #look(): void {
+    this.#finish(this.#system.poll(this.#address + EVENTS, this.#count, 0))
   }
 
   #finish(result: number): void {
     const done = this.#done
     this.#done = undefined
-    if (result < 0) done?.(result === -Errno.EINTR ? 0 : result)
-    else done?.(this.#events())
+    if (result > 0) done?.(this.#events())
+    else done?.(result === -Errno.EINTR ? 0 : result)
   }
 
   #events(): number {

@@ -1,3 +1,5 @@
+import type { EventLoop } from './event-loop.ts'
+
 /**
  * The system calls Millrace needs, as the kernel has them: a result below 0 is the negated errno (`-Errno.EAGAIN`), and
  * nothing throws. Memory is given as a number, `addressOf(buffer)` plus an offset, because a number costs a fraction of
@@ -37,4 +39,6 @@ export interface SystemCalls {
    * does not end before it has returned, not even by `process.exit`: always give a timeout.
    */
   pollAsync(address: number, count: number, timeout: number, done: (result: number) => void): void
+  /** The loop of this thread, where it takes descriptors that are not Node's. */
+  readonly eventLoop?: EventLoop | undefined
 }
