@@ -11,6 +11,8 @@ import type { PooledPacket } from './pooled-packet.ts'
 export class Burst<P extends Packet> {
   readonly #pool: PacketPool
   readonly #owned: PooledPacket[] = []
+  /** How many of `owned` count. The array itself never shrinks: that would throw its memory away, burst by burst. */
+  #ownedCount = 0
   readonly #batch = new Batch<P>()
 
   constructor(pool: PacketPool) {
@@ -28,7 +30,7 @@ export class Burst<P extends Packet> {
 
   /** Adds a packet; this burst owns it from now on. */
   push(packet: P): void {
-    this.#owned.push(packet as Packet as PooledPacket)
+    this.#owned[this.#ownedCount++] = packet as Packet as PooledPacket
     this.#batch.push(packet)
   }
 
@@ -47,8 +49,9 @@ export class Burst<P extends Packet> {
       service.serve(this.#batch)
     } finally {
       this.#batch.clear()
-      for (let i = 0; i < this.#owned.length; i++) this.#owned[i]?.release()
-      this.#owned.length = 0
+      const count = this.#ownedCount
+      this.#ownedCount = 0
+      for (let i = 0; i < count; i++) this.#owned[i]?.release()
     }
   }
 }

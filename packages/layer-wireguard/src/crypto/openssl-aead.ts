@@ -47,11 +47,12 @@ class OpenSslCipher implements NativeCipher {
     this.#memory.useToSeal(memory, offset, length)
     const start = offset - SEAL_HEADROOM
     const address = this.#memory.base + start
-    memory.fill(0, start, offset)
+    const { view } = this.#memory
+    clear(view, start, BLOCK)
     this.#setCounter(0, high, low)
     this.#calls.ChaCha20_ctr32(address, address, BLOCK + length, key, this.#address + COUNTER)
     this.#authenticate(address, offset, length, address + BLOCK + length)
-    memory.fill(0, start, start + ONE_TIME_KEY)
+    clear(view, start, ONE_TIME_KEY)
   }
 
   /** Verifies before it decrypts, so the one-time key takes a pass of its own. */
@@ -68,7 +69,7 @@ class OpenSslCipher implements NativeCipher {
     this.#setCounter(0, high, low)
     this.#calls.ChaCha20_ctr32(scratch + KEY_BLOCK, scratch + ZEROS, BLOCK, key, scratch + COUNTER)
     this.#authenticate(scratch + KEY_BLOCK, offset, length, scratch + TAG)
-    this.#scratch.fill(0, KEY_BLOCK, KEY_BLOCK + ONE_TIME_KEY)
+    clear(this.#view, KEY_BLOCK, ONE_TIME_KEY)
     // Without an early exit: the time must not tell how much of a forged tag is right.
     const difference =
       (this.#view.getUint32(TAG) ^ tag0) |
@@ -76,7 +77,7 @@ class OpenSslCipher implements NativeCipher {
       (this.#view.getUint32(TAG + 8) ^ tag2) |
       (this.#view.getUint32(TAG + 12) ^ tag3)
     // Also the right tag of a forgery must not stay behind.
-    this.#scratch.fill(0, TAG, TAG + TAG_LENGTH)
+    clear(this.#view, TAG, TAG_LENGTH)
     if (difference !== 0) return false
     if (length === 0) return true
     this.#counter[0] = 1
@@ -86,25 +87,36 @@ class OpenSslCipher implements NativeCipher {
   }
 
   /**
-   * Puts the tag of `length` bytes of ciphertext at the address `tag` (RFC 8439 §2.8, without associated data). What
-   * follows the ciphertext in the message to authenticate takes the place of the packet's own tag: the block of lengths,
-   * which saves a call, or else the padding.
+   * Puts the tag of `length` bytes of ciphertext at the address `tag` (RFC 8439 §2.8, without associated data). Padding
+   * and block of lengths are written behind the ciphertext, into the place of the packet's own tag and, where there is
+   * padding, up to 16 bytes beyond, which are put back: one call less, 70 ns of 1,700 (packets as long as the usual MTU
+   * of 1,420 have padding).
    */
   #authenticate(oneTimeKey: number, offset: number, length: number, tag: number): void {
-    const { base, bytes, view } = this.#memory
+    const { base, view } = this.#memory
     const context = this.#address + CONTEXT
     const end = offset + length
     const padding = -length & 15
     this.#calls.Poly1305_Init(context, oneTimeKey)
     if (padding === 0) {
-      view.setUint32(end, 0)
-      view.setUint32(end + 4, 0)
-      view.setUint32(end + 8, length, true)
-      view.setUint32(end + 12, 0)
+      writeLengths(view, end, length)
       this.#calls.Poly1305_Update(context, base + offset, length + 16)
+    } else if (end + 32 <= view.byteLength) {
+      const beyond = end + 16
+      const word0 = view.getUint32(beyond)
+      const word1 = view.getUint32(beyond + 4)
+      const word2 = view.getUint32(beyond + 8)
+      const word3 = view.getUint32(beyond + 12)
+      clear(view, end, 16)
+      writeLengths(view, end + padding, length)
+      this.#calls.Poly1305_Update(context, base + offset, length + padding + 16)
+      view.setUint32(beyond, word0)
+      view.setUint32(beyond + 4, word1)
+      view.setUint32(beyond + 8, word2)
+      view.setUint32(beyond + 12, word3)
     } else {
-      for (let i = end; i < end + padding; i++) bytes[i] = 0
-      this.#view.setUint32(LENGTHS + 8, length, true)
+      clear(view, end, 16)
+      writeLengths(this.#view, LENGTHS, length)
       this.#calls.Poly1305_Update(context, base + offset, length + padding)
       this.#calls.Poly1305_Update(context, this.#address + LENGTHS, 16)
     }
@@ -117,4 +129,16 @@ class OpenSslCipher implements NativeCipher {
     this.#counter[2] = low
     this.#counter[3] = high
   }
+}
+
+/** The last block that is authenticated: no associated data, `length` bytes of ciphertext, each as a 64-bit number. */
+function writeLengths(view: DataView, at: number, length: number): void {
+  view.setFloat64(at, 0)
+  view.setUint32(at + 8, length, true)
+  view.setUint32(at + 12, 0)
+}
+
+/** Overwrites a multiple of 8 bytes; for so few `fill` takes five times as long. */
+function clear(view: DataView, at: number, length: number): void {
+  for (let i = at; i < at + length; i += 8) view.setFloat64(i, 0)
 }

@@ -8,7 +8,10 @@ export interface IndexEntry {
   keypair: Keypair | undefined
 }
 
-/** Random 32-bit indices, never in sequence: they tell an observer nothing. Bounded by four per peer. */
+/**
+ * Random 32-bit indices, never in sequence: they tell an observer nothing. Bounded by four per peer. Kept as signed
+ * numbers: for half of the unsigned ones the engine would make an object at each look.
+ */
 export class IndexTable {
   readonly #entries = new Map<number, IndexEntry>()
 
@@ -17,17 +20,17 @@ export class IndexTable {
   }
 
   get(index: number): IndexEntry | undefined {
-    return this.#entries.get(index)
+    return this.#entries.get(index | 0)
   }
 
   allocate(random: Random, peer: PeerState): number {
     let index = random.uint32()
-    while (this.#entries.has(index)) index = random.uint32()
-    this.#entries.set(index, { peer, keypair: undefined })
+    while (this.#entries.has(index | 0)) index = random.uint32()
+    this.#entries.set(index | 0, { peer, keypair: undefined })
     return index
   }
 
   free(index: number): void {
-    this.#entries.delete(index)
+    this.#entries.delete(index | 0)
   }
 }
