@@ -7,7 +7,7 @@
 export { ALLOWED_IPS, type AllowedIpTable, allowedIps } from './allowed-ips/allowed-ips.ts'
 export { PrefixTable } from './allowed-ips/prefix-table.ts'
 export * from './config/index.ts'
-export { type AeadKey, CRYPTO, type CryptoProvider, chooseCrypto } from './crypto/crypto.ts'
+export { type AeadKey, CRYPTO, type CryptoProvider, chooseCrypto, chooseFrom } from './crypto/crypto.ts'
 export { nobleCrypto } from './crypto/noble.ts'
 export { nodeCrypto } from './crypto/node.ts'
 export type { EventPeer, WireguardEvent } from './device/events.ts'

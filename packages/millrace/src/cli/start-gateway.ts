@@ -14,6 +14,7 @@ import { print, printJson } from './output.ts'
 export async function startGateway({ state, json, log, ...flags }: GatewayOptions): Promise<void> {
   const signal = endSignal()
   container.register(LOGGER.key, { useValue: cliLogger({ json: json === true }) })
+  for (const [token, value] of flags.disable?.bindings ?? []) container.register(token.key, { useValue: value })
   await runGateway({
     store: new StateStore(state),
     flags,

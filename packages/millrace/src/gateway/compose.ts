@@ -4,6 +4,7 @@ import { tun } from '@millrace/layer-tun'
 import { udp } from '@millrace/layer-udp'
 import { allowedIps, type WireguardLayer, wireguard } from '@millrace/layer-wireguard'
 import { stack } from '../composition.ts'
+import type { Disabled } from '../disabled.ts'
 import { Subnet } from '../state/subnet.ts'
 import { accessPolicy, noIpv6 } from './access-policy.ts'
 import type { Plan } from './plan.ts'
@@ -18,21 +19,22 @@ export interface ComposedGateway {
 const MTU = 1420
 
 /** The path of every packet, from the wire up. `sample` logs one packet in so many; 0 none. */
-export function composeGateway(plan: Plan, sample: number, runtime: Runtime): ComposedGateway {
+export function composeGateway(plan: Plan, sample: number, runtime: Runtime, disabled: Disabled): ComposedGateway {
   const { listenPort, privateKey, egress, interface: name } = plan
   const subnet = Subnet.parse(plan.subnet, 'subnet')
   const device = wireguard({ privateKey, peers: plan.peers.map(peerOptions) })
-  const tunnel = stack(udp({ port: listenPort }), { runtime })
+  const tunnel = stack(udp({ port: listenPort, ...disabled.udp }), { runtime })
     .layer(device)
     .layer(allowedIps())
     .layer(sample > 0 ? layers<IpPacket>().layer(log({ sample, perSecond: 20 })) : layers<IpPacket>())
     .layer(noIpv6(plan))
     .layer(accessPolicy(plan))
+  const host = { name, mtu: MTU, ...disabled.tun }
   const gateway =
     egress.mode === 'tun'
       ? tunnel
           .layer(nat({ address: egress.address }))
-          .end(tun({ name, mtu: MTU, addresses: [`${subnet.gateway}/32`], routes: [`${egress.address}/32`] }))
-      : tunnel.end(tun({ name, mtu: MTU, addresses: [`${subnet.gateway}/${subnet.prefix.length}`] }))
+          .end(tun({ ...host, addresses: [`${subnet.gateway}/32`], routes: [`${egress.address}/32`] }))
+      : tunnel.end(tun({ ...host, addresses: [`${subnet.gateway}/${subnet.prefix.length}`] }))
   return { gateway, peers: device.peers }
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError, ipv4ToNumber, parseAddress } from '@millrace/core'
+import { Disabled } from '../disabled.ts'
 import { parsePublicHost } from '../state/public-host.ts'
 import { INTERFACE_NAME } from '../state/state.ts'
 import { Subnet } from '../state/subnet.ts'
@@ -15,6 +16,8 @@ export interface GatewayFlags {
   /** `auto` or an interface's name */
   readonly outer?: string
   readonly dns?: readonly string[]
+  /** Not remembered: it is about the machine, not about the gateway. */
+  readonly disable?: Disabled
 }
 
 /** Each parser takes one option's text and throws a ConfigurationError that names the option. */
@@ -27,6 +30,7 @@ export const parseFlag: {
   readonly interface: (text: string) => string
   readonly outer: (text: string) => string
   readonly dns: (text: string) => readonly string[]
+  readonly disable: (text: string) => Disabled
   readonly sample: (text: string) => number
 } = {
   port(text) {
@@ -61,6 +65,7 @@ export const parseFlag: {
     for (const address of addresses) parseAddress(address, '--dns')
     return addresses
   },
+  disable: (text) => Disabled.parse(text, '--disable'),
   sample(text) {
     const sample = wholeNumber(text)
     if (Number.isNaN(sample)) {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { EnvironmentError, LOGGER, type Logger, RANDOM, type RunningStack, type Runtime } from '@millrace/core'
+import { Disabled } from '../disabled.ts'
 import { LockFile } from '../state/lock.ts'
 import type { GatewayState } from '../state/state.ts'
 import type { StateStore } from '../state/store.ts'
@@ -70,7 +71,7 @@ class GatewayProcess {
       this.#teardown.add(store.create())
       await this.#claim()
     }
-    const composed = composeGateway(state, sample, runtime)
+    const composed = composeGateway(state, sample, runtime, flags.disable ?? new Disabled())
     const running = await this.#bringUp(state, outer, composed)
     const kept = await this.#save(state, stored === undefined)
     const follower = new PeerFollower(store, composed.peers, state.peers, this.#logger)

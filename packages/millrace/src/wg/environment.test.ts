@@ -1,15 +1,17 @@
 import { expect, test } from 'vitest'
+import { Disabled } from '../disabled.ts'
 import { readEnvironment } from './environment.ts'
 
 test('nothing set', () => {
-  const nothing = { logLevel: undefined, tunFd: undefined, uapiFd: undefined, foreground: false }
+  const disabled = new Disabled()
+  const nothing = { logLevel: undefined, tunFd: undefined, uapiFd: undefined, foreground: false, disabled }
   expect(readEnvironment({})).toEqual(nothing)
   expect(readEnvironment({ LOG_LEVEL: '', WG_TUN_FD: '', WG_PROCESS_FOREGROUND: '0' })).toEqual(nothing)
 })
 
 test('everything set', () => {
   const variables = { LOG_LEVEL: 'debug', WG_TUN_FD: '3', WG_UAPI_FD: '4', WG_PROCESS_FOREGROUND: '1' }
-  expect(readEnvironment(variables)).toEqual({ logLevel: 'debug', tunFd: 3, uapiFd: 4, foreground: true })
+  expect(readEnvironment(variables)).toMatchObject({ logLevel: 'debug', tunFd: 3, uapiFd: 4, foreground: true })
 })
 
 test.each([
@@ -23,4 +25,13 @@ test.each([
 
 test.each(['-1', '1.5', 'three', '99999999999'])('WG_TUN_FD=%s is refused', (text) => {
   expect(() => readEnvironment({ WG_TUN_FD: text })).toThrow(`WG_TUN_FD: expected a file descriptor, got "${text}"`)
+})
+
+test('MILLRACE_DISABLE names what is not used', () => {
+  const { disabled } = readEnvironment({ MILLRACE_DISABLE: 'tun-tcp,udp-native' })
+  expect(disabled.tun).toEqual({ offload: { tcp: false, udp: true } })
+  expect(disabled.udp.native).toBe(false)
+  expect(() => readEnvironment({ MILLRACE_DISABLE: 'everything' })).toThrow(
+    'MILLRACE_DISABLE: expected names out of tun-tcp, tun-udp, udp-send, udp-receive, udp-native, openssl, got "everything"',
+  )
 })

@@ -1,9 +1,11 @@
+import { ConfigurationError } from '@millrace/core'
+import { Disabled } from '../disabled.ts'
 import { UsageError } from './usage-error.ts'
 
 /** How much is logged: `verbose` and `debug` are the same. */
 export type LogLevel = 'debug' | 'error' | 'silent'
 
-/** What wireguard-go, and so `millrace-wg`, is told by environment variables. */
+/** What wireguard-go, and so `millrace-wg`, is told by environment variables; the last is our own. */
 export interface WgEnvironment {
   /** LOG_LEVEL; undefined where none is set. */
   readonly logLevel: LogLevel | undefined
@@ -13,6 +15,8 @@ export interface WgEnvironment {
   readonly uapiFd: number | undefined
   /** WG_PROCESS_FOREGROUND=1. */
   readonly foreground: boolean
+  /** MILLRACE_DISABLE. */
+  readonly disabled: Disabled
 }
 
 /** Throws a UsageError. */
@@ -22,6 +26,15 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): WgEnvironment {
     tunFd: descriptorIn(variables, 'WG_TUN_FD'),
     uapiFd: descriptorIn(variables, 'WG_UAPI_FD'),
     foreground: variables['WG_PROCESS_FOREGROUND'] === '1',
+    disabled: disabledIn(variables['MILLRACE_DISABLE'] ?? ''),
+  }
+}
+
+function disabledIn(text: string): Disabled {
+  try {
+    return Disabled.parse(text, 'MILLRACE_DISABLE')
+  } catch (error) {
+    throw error instanceof ConfigurationError ? new UsageError(error.message) : error
   }
 }
 

@@ -26,7 +26,12 @@ export async function runInterface({ interfaceName, environment, logger, signal,
   signal.addEventListener('abort', () => end('a signal'))
   const handle = openTun(interfaceName, environment.tunFd)
   try {
-    const wg = new WgInterface({ handle, logger, onGone: () => end('the interface was deleted') })
+    const wg = new WgInterface({
+      handle,
+      logger,
+      disabled: environment.disabled,
+      onGone: () => end('the interface was deleted'),
+    })
     try {
       const uapi = await claimUapi({
         name: handle.interfaceName,

@@ -1,7 +1,8 @@
 import { bind, type Gateway, LOGGER, type Logger, type RunningStack, runtimeWith, stack } from '@millrace/core'
 import { type TunHandle, tun } from '@millrace/layer-tun'
-import { udp } from '@millrace/layer-udp'
+import { type UdpEndpoint, udp } from '@millrace/layer-udp'
 import { allowedIps, type UapiTarget, type WireguardLayer, wireguard } from '@millrace/layer-wireguard'
+import type { Disabled } from '../disabled.ts'
 import { type InterfaceSockets, InterfaceTarget } from './interface-target.ts'
 
 /** How often the interface is looked at, milliseconds: a look costs some microseconds. */
@@ -11,6 +12,7 @@ export interface WgInterfaceOptions {
   /** Stays the caller's to close. */
   readonly handle: TunHandle
   readonly logger: Logger
+  readonly disabled: Disabled
   /** Called once: somebody has deleted the interface. */
   readonly onGone: () => void
 }
@@ -23,7 +25,7 @@ export interface WgInterfaceOptions {
 export class WgInterface implements InterfaceSockets {
   readonly target: UapiTarget
   readonly #options: WgInterfaceOptions
-  readonly #wire = udp()
+  readonly #wire: UdpEndpoint
   readonly #device: WireguardLayer = wireguard({})
   readonly #stack: Gateway
   readonly #timer: NodeJS.Timeout
@@ -36,13 +38,14 @@ export class WgInterface implements InterfaceSockets {
   #work: Promise<void> = Promise.resolve()
 
   constructor(options: WgInterfaceOptions) {
-    const { handle, logger } = options
+    const { handle, logger, disabled } = options
     this.#options = options
+    this.#wire = udp(disabled.udp)
     this.target = new InterfaceTarget(this.#device.target, this)
-    this.#stack = stack(this.#wire, { runtime: runtimeWith(bind(LOGGER, logger)) })
+    this.#stack = stack(this.#wire, { runtime: runtimeWith(bind(LOGGER, logger), ...disabled.bindings) })
       .layer(this.#device)
       .layer(allowedIps())
-      .end(tun({ fd: handle.fd, onGone: () => this.#gone() }))
+      .end(tun({ fd: handle.fd, ...disabled.tun, onGone: () => this.#gone() }))
     this.#device.events.subscribe((event) => logger.debug(event, 'wireguard'))
     this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL)
     this.#look()

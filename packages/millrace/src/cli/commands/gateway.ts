@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { describeFeatures } from '../../disabled.ts'
 import { type GatewayFlags, parseFlag } from '../../gateway/flags.ts'
 import { type OutputOptions, stateOption } from '../options.ts'
 
@@ -23,6 +24,9 @@ Egress:
 Clients reach the Internet and private networks over the outer interface. They
 do not reach each other, loopback, link-local addresses (cloud metadata) and
 multicast, and nothing by IPv6: refused here, it does not leak past the tunnel.
+
+What --disable takes, separated by commas, where this machine is at fault:
+${describeFeatures()}
 
 Examples:
   sudo millrace gateway --public vpn.example.org
@@ -65,6 +69,7 @@ export function addGatewayCommand(program: Command): void {
       parseFlag.dns,
     )
     .option('--log <sample>', 'log one packet in so many, with its addresses; 0 for none', parseFlag.sample, 0)
+    .option('--disable <name,...>', 'leave what this machine can do unused, see below', parseFlag.disable)
     .option('--json', 'one JSON object on standard output when up, and JSON lines as log on standard error')
     .addHelpText('after', NOTES)
     .action(async (options: GatewayOptions) => {
