@@ -199,7 +199,8 @@ describe.each(PAIRINGS)('scenarios: %s', (_, { first, second }) => {
     },
   )
 
-  scenario(title('replies come from the address that was asked, whichever of several it is'), async () => {
+  scenario(title('replies come from the address that was asked, whichever of several it is'), async ({ skip }) => {
+    skip(first.faults.includes('answers-from-anywhere'), 'node:dgram does not know where a datagram came in')
     const addresses = ['10.0.0.1', 'fd00:aa::1', '10.0.0.2', 'fd00:aa::2']
     const withLength = (address: string): string => (address.includes(':') ? `${address}/96` : `${address}/24`)
     const theirs = ['10.0.0.3/24', 'fd00:aa::3/96']

@@ -7,8 +7,9 @@ const MILLRACE = fileURLToPath(new URL('../../packages/millrace/dist/cli/wg.js',
 /**
  * - `exits-early`: says that it is ready before its daemon is, which fails if the interface moves away at once.
  * - `keeps-lost-source`: goes on with a source address that the machine has lost, until the handshake is tried again.
+ * - `answers-from-anywhere`: leaves the source address of its answers to the system.
  */
-type Fault = 'exits-early' | 'keeps-lost-source'
+type Fault = 'exits-early' | 'keeps-lost-source' | 'answers-from-anywhere'
 
 /** A userspace WireGuard that keeps to the process contract of wireguard-go: `PROGRAM IFACE` makes the interface. */
 export interface WireguardProgram {
@@ -55,7 +56,13 @@ function programOf(command: string | undefined): WireguardProgram {
   if (command) return { name: command, command: command.split(' '), missing: missingForTools(), faults: [] }
   const built = existsSync(MILLRACE) ? [] : ['packages/millrace/dist/cli/wg.js, which is not built']
   const missing = [...missingForTools(), ...built]
-  return { name: 'millrace-wg', command: ['node', MILLRACE], missing, faults: [] }
+  const portable = process.env['MILLRACE_DISABLE']?.split(',').includes('udp-native')
+  return {
+    name: 'millrace-wg',
+    command: ['node', MILLRACE],
+    missing,
+    faults: portable ? ['answers-from-anywhere'] : [],
+  }
 }
 
 function missingForTools(...programs: readonly string[]): readonly string[] {

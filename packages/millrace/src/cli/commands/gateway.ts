@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { describeFeatures } from '../../disabled.ts'
 import { type GatewayFlags, parseFlag } from '../../gateway/flags.ts'
 import { type OutputOptions, stateOption } from '../options.ts'
@@ -69,7 +69,11 @@ export function addGatewayCommand(program: Command): void {
       parseFlag.dns,
     )
     .option('--log <sample>', 'log one packet in so many, with its addresses; 0 for none', parseFlag.sample, 0)
-    .option('--disable <name,...>', 'leave what this machine can do unused, see below', parseFlag.disable)
+    .addOption(
+      new Option('--disable <name,...>', 'leave what this machine can do unused, see below')
+        .env('MILLRACE_DISABLE')
+        .argParser(parseFlag.disable),
+    )
     .option('--json', 'one JSON object on standard output when up, and JSON lines as log on standard error')
     .addHelpText('after', NOTES)
     .action(async (options: GatewayOptions) => {
