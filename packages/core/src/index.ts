@@ -26,6 +26,7 @@ export { type FilterOptions, filter, type LiftOptions, liftBatch, map, tap } fro
 export { describePacket, type LogOptions, log } from './layers/log.ts'
 export { destinationIn, sourceIn } from './layers/match.ts'
 export { type RejectLayer, type RejectOptions, reject } from './layers/reject.ts'
+export { singly } from './layers/singly.ts'
 export { Batch, type DropCounter } from './packet/batch.ts'
 export { Burst } from './packet/burst.ts'
 export { asDatagram, asIpPacket, asPeerPacket } from './packet/kind.ts'
