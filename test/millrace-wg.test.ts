@@ -151,8 +151,8 @@ describe.skipIf(missing.length > 0)(`millrace-wg${needs(missing)}`, () => {
       await expect.poll(() => existsSync(socketOf(name)), WITHIN).toBe(true)
       namespace.run('ip', 'link', 'set', name, 'up', 'mtu', '1300')
       await expect.poll(() => namespace.run('ss', '-Hlun'), WITHIN).not.toBe('')
+      if (level === 'verbose') await expect.poll(() => program.stderr, WITHIN).toContain('interface up')
       expect(program.stderr).toMatch(level === 'silent' ? /^$/ : new RegExp(`^DEBUG: \\(${name}\\) MTU {"mtu":1420}\n`))
-      if (level === 'verbose') expect(program.stderr).toContain('interface up')
       // The pid is that of `ip netns exec`, which has become the program.
       expect(await program.stop('SIGTERM')).toBe(0)
       expect(existsSync(socketOf(name))).toBe(false)
