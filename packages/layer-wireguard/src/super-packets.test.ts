@@ -21,6 +21,7 @@ import {
   WIRE_SUPER_PACKETS,
 } from '@millrace/core'
 import { decodePacket, ipv4, SeededRandom, tcpSegment, udpSegment, VirtualClock } from '@millrace/core/testing'
+import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { allowedIps } from './allowed-ips/allowed-ips.ts'
 import { generatePrivateKey, publicKeyOf } from './keys.ts'
@@ -359,3 +360,45 @@ describe('a train', () => {
     expect(pair.hosts[1].received.length).toBe(1)
   })
 })
+
+describe('whatever a network does to trains', () => {
+  test('nothing is made up, nothing throws, nothing stays behind', async () => {
+    pair = await Pair.established()
+    const { data, segments } = stream(12 * SIZE + 5)
+    const mutation = fc.oneof(
+      fc.record({ at: fc.nat(20_000), byte: fc.integer({ min: 1, max: 255 }) }),
+      fc.record({ segmentSize: fc.integer({ min: 1, max: 3000 }) }),
+      fc.record({ keep: fc.nat(20_000) }),
+    )
+    fc.assert(
+      fc.property(fc.array(mutation, { maxLength: 4 }), (mutations) => {
+        pair.hosts[1].received.length = 0
+        pair.wires[0].pass = (piece) => [mutations.reduce(mutated, piece)]
+        pair.hosts[0].send(superPacket(segments))
+        pair.clock.advance(1)
+        for (const { bytes, segmentSize } of pair.hosts[1].received) {
+          const at = Buffer.from(bytes).readUInt32BE(24) - 1000
+          const payload = bytes.subarray(HEADERS)
+          expect(at % SIZE).toBe(0)
+          expect(segmentSize === 0 || segmentSize === SIZE).toBe(true)
+          expect(hex(payload)).toBe(hex(data.subarray(at, at + payload.length)))
+        }
+        expect(pair.drops(1)).not.toHaveProperty('layer-threw')
+      }),
+    )
+  })
+})
+
+type Mutation =
+  | { readonly at: number; readonly byte: number }
+  | { readonly segmentSize: number }
+  | { readonly keep: number }
+
+function mutated(piece: Piece, mutation: Mutation): Piece {
+  if ('segmentSize' in mutation) return { ...piece, segmentSize: mutation.segmentSize }
+  if ('keep' in mutation) return { ...piece, bytes: piece.bytes.subarray(0, mutation.keep) }
+  const bytes = piece.bytes.slice()
+  const { at, byte } = mutation
+  if (at < bytes.length) bytes[at] = (bytes[at] as number) ^ byte
+  return { ...piece, bytes }
+}

@@ -7,7 +7,7 @@ import type { NativeSocket } from './native-socket.ts'
 import { Receiver } from './receiver.ts'
 
 /** Bytes of one socket that are served before others have their turn, and calls. */
-const ROUND_SIZE = 512 * 1024
+const ROUND_SIZE = 256 * 1024
 const ROUND_CALLS = 4
 /** Milliseconds until the next try when receiving fails for no reason we know. */
 const RETRY = 1000
