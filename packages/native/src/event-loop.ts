@@ -59,7 +59,9 @@ class UvLoop implements EventLoop {
     }
     this.#loop = bind<() => number>('uv_default_loop', 'size_t', [])()
     this.#size = bind<(type: number) => number>('uv_handle_size', 'size_t', ['int'])(UV_POLL)
-    this.#ready = callback(koffi, ['size_t', 'int', 'int'], (address) => this.#handles.get(address)?.watch.fire())
+    this.#ready = callback(koffi, ['size_t', 'int', 'int'], (address, status) => {
+      this.#handles.get(address)?.watch.fire(status)
+    })
     this.#closed = callback(koffi, ['size_t'], (address) => this.#handles.delete(address))
     // While a process ends libuv may turn once more, when there is no JavaScript to call any more.
     process.on('exit', () => {
@@ -97,6 +99,9 @@ interface UvHandle {
   readonly watch: UvWatch
 }
 
+/** `scheduled`: `ready` is to be called in the next turn. */
+type State = 'idle' | 'waiting' | 'scheduled'
+
 class UvWatch implements LoopWatch {
   readonly addresses: number[] = []
   readonly #calls: UvCalls
@@ -104,7 +109,8 @@ class UvWatch implements LoopWatch {
   readonly #onClosed: number
   readonly #turn: () => void
   readonly #gone: () => void
-  #waits = false
+  #state: State = 'idle'
+  #isArmed = false
 
   constructor(calls: UvCalls, onReady: number, onClosed: number, ready: () => void, gone: () => void) {
     this.#calls = calls
@@ -112,20 +118,22 @@ class UvWatch implements LoopWatch {
     this.#onClosed = onClosed
     this.#gone = gone
     this.#turn = () => {
-      if (!this.#waits) return
-      this.#waits = false
+      if (this.#state !== 'scheduled') return
+      this.#state = 'idle'
       ready()
     }
   }
 
   start(): void {
-    this.#waits = true
+    this.#state = 'waiting'
+    if (this.#isArmed) return
+    this.#isArmed = true
     for (const address of this.addresses) this.#calls.start(address, UV_READABLE, this.#onReady)
   }
 
   stop(): void {
-    this.#waits = false
-    this.#halt()
+    this.#state = 'idle'
+    this.#disarm()
   }
 
   close(): void {
@@ -134,20 +142,27 @@ class UvWatch implements LoopWatch {
     this.#gone()
   }
 
-  /** Called by libuv, outside of any turn of Node's: no more than this may be done here. */
-  fire(): void {
-    if (!this.#waits) return
-    this.#halt()
+  /**
+   * Called by libuv, outside of any turn of Node's: no more than this may be done here. Descriptors stay armed from one
+   * wait to the next, which saves system calls, until one is ready while nobody waits: it would be so in every turn.
+   * After an error libuv has disarmed that one by itself.
+   */
+  fire(status: number): void {
+    if (this.#state === 'idle' || status < 0) this.#disarm()
+    if (this.#state !== 'waiting') return
+    this.#state = 'scheduled'
     setImmediate(this.#turn)
   }
 
-  #halt(): void {
+  #disarm(): void {
+    if (!this.#isArmed) return
+    this.#isArmed = false
     for (const address of this.addresses) this.#calls.stop(address)
   }
 }
 
 /** The address of a function that C may call on this thread, for as long as the process lasts. */
-function callback(koffi: typeof Koffi, parameters: string[], called: (handle: number) => void): number {
+function callback(koffi: typeof Koffi, parameters: string[], called: (handle: number, status: number) => void): number {
   const type = koffi.pointer(koffi.proto('void', parameters))
   return Number(koffi.address(koffi.register(called, type)))
 }
