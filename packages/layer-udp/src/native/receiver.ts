@@ -17,6 +17,8 @@ import { CONTROL_SIZE, MessageBlock, NAME_SIZE, NAME_SIZE_IPV4 } from './message
  * packets at once.
  */
 const MESSAGES = 16
+/** Of a call on a quiet link: getting packets ready for a whole call costs as much as receiving one datagram. */
+const FEWEST = 2
 
 /**
  * Receives by recvmmsg(2), straight into packets. Each message has two places to go: a packet of the usual size and, for
@@ -35,6 +37,8 @@ export class Receiver {
   /** Takes what there is no packet for. */
   readonly #spill = new Uint8Array(MAXIMUM_PACKET)
   readonly #spillAddress: number
+  /** Messages of the next call: twice as many after one that was full, half as many after one that was not. */
+  #wanted = FEWEST
   #asked = 0
   #size = 0
 
@@ -64,16 +68,17 @@ export class Receiver {
   /** Puts into `burst` what the socket has, at most a call's worth. How many messages that were, or a negated errno. */
   receive(fd: number, arrival: number, burst: Burst<Datagram>): number {
     let ready = 0
-    while (ready < MESSAGES && this.#acquire(ready)) ready++
+    while (ready < this.#wanted && this.#acquire(ready)) ready++
     this.#asked = Math.max(ready, 1)
     this.#size = 0
     const result = Math.min(this.#system.recvmmsg(fd, this.#block.address, this.#asked, 0), this.#asked)
     for (let i = 0; i < result; i++) this.#take(i, arrival, burst)
     // Nothing is kept between calls: what is not needed now may be needed by those who are served next.
-    for (let i = 0; i <= ready && i < MESSAGES; i++) {
+    for (let i = 0; i <= ready && i < this.#wanted; i++) {
       this.#small[i]?.release()
       this.#jumbo[i]?.release()
     }
+    this.#wanted = result === this.#asked ? Math.min(this.#wanted * 2, MESSAGES) : Math.max(this.#wanted >> 1, FEWEST)
     return result
   }
 
