@@ -1,35 +1,53 @@
-import type { Peer } from '@millrace/core'
+import { type Peer, TokenBucket, type TokenBucketOptions } from '@millrace/core'
 
 /** Whose a session is: the peer that the packet came from, or its inside address where packets have no peer. */
 export type Owner = Peer | number
 
-/** The sessions of one owner. */
+/** What one owner has. */
 export interface Account {
   readonly owner: Owner
   sessions: number
+  /** Outside ports and ICMP identifiers held by mappings of its own. */
+  ports: number
+  /** Of new sessions; undefined without a limit. */
+  readonly rate: TokenBucket | undefined
+  /** Outside addresses for it, as numbers in the pool, the first choice first; undefined until asked for. */
+  choices: readonly number[] | undefined
 }
 
-/** Counts sessions by owner, and holds each to a limit. There are never more accounts than sessions. */
+export interface AccountLimits {
+  readonly sessionsPerPeer: number
+  readonly portsPerPeer: number
+  readonly newSessionsPerPeer: TokenBucketOptions | undefined
+}
+
+/** What each owner has and may have. There are never more accounts than sessions. */
 export class Accounts {
-  readonly #limit: number
+  readonly #limits: AccountLimits
   readonly #accounts = new Map<Owner, Account>()
 
-  constructor(limit: number) {
-    this.#limit = limit
+  constructor(limits: AccountLimits) {
+    this.#limits = limits
   }
 
-  isFull(owner: Owner): boolean {
-    return (this.#accounts.get(owner)?.sessions ?? 0) >= this.#limit
+  /** The owner's account; a new one is remembered from its first session on. */
+  get(owner: Owner): Account {
+    const known = this.#accounts.get(owner)
+    if (known !== undefined) return known
+    const { newSessionsPerPeer: limit } = this.#limits
+    return { owner, sessions: 0, ports: 0, rate: limit && new TokenBucket(limit), choices: undefined }
   }
 
-  add(owner: Owner): Account {
-    let account = this.#accounts.get(owner)
-    if (account === undefined) {
-      account = { owner, sessions: 0 }
-      this.#accounts.set(owner, account)
-    }
-    account.sessions++
-    return account
+  hasAllSessions(account: Account): boolean {
+    return account.sessions >= this.#limits.sessionsPerPeer
+  }
+
+  hasAllPorts(account: Account): boolean {
+    return account.ports >= this.#limits.portsPerPeer
+  }
+
+  add(account: Account): void {
+    if (account.sessions++ === 0) this.#accounts.set(account.owner, account)
   }
 
   remove(account: Account): void {
@@ -37,6 +55,6 @@ export class Accounts {
   }
 
   list(): readonly Account[] {
-    return [...this.#accounts.values()].map((account) => ({ ...account }))
+    return [...this.#accounts.values()]
   }
 }

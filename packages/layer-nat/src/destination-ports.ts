@@ -1,9 +1,9 @@
 import type { Random } from '@millrace/core'
 import type { PortRange } from './ports.ts'
 
-/** Where a port is looked up: the sessions by outside tuple. */
+/** What already stands outside under a tuple: sessions, or mappings, of which `remotePort` is 0. */
 export interface OutsideLookup {
-  /** The session, or -1. */
+  /** The entry, or -1. */
   findOutside(protocol: number, address: number, port: number, remote: number, remotePort: number): number
 }
 
@@ -24,13 +24,13 @@ export class DestinationPorts {
     this.#random = random
   }
 
-  /** A port that no session to this destination has, or -1. */
-  pick(sessions: OutsideLookup, protocol: number, address: number, remote: number, remotePort: number): number {
+  /** A port that nothing with this destination has, or -1. */
+  pick(taken: OutsideLookup, protocol: number, address: number, remote: number, remotePort: number): number {
     const start = this.#random.uint32() % this.#size
     for (let i = 0; i < this.#size && i < TRIES; i++) {
       const port = this.#first + ((start + i) % this.#size)
       if (this.#reserved.has(port)) continue
-      if (sessions.findOutside(protocol, address, port, remote, remotePort) < 0) return port
+      if (taken.findOutside(protocol, address, port, remote, remotePort) < 0) return port
     }
     return -1
   }

@@ -2,8 +2,11 @@ import type { IpPacket, Peer } from '@millrace/core'
 import type { Observable } from 'rxjs'
 import { Subject } from 'rxjs/internal/Subject'
 
-/** What has run out: the table, a peer's share of it, or the ports (for a destination, with TCP). */
-export type NatResource = 'sessions' | 'peer-sessions' | 'ports'
+/**
+ * What has run out: the table, a peer's share of it, the rate or the ports it may have, the ports (for a destination,
+ * with TCP), or the outside addresses: none is meant for the peer, or all are being drained.
+ */
+export type NatResource = 'sessions' | 'peer-sessions' | 'peer-rate' | 'peer-ports' | 'ports' | 'addresses'
 
 /** New sessions are being refused. At most one a second for each resource. */
 export interface NatExhausted {
@@ -21,15 +24,18 @@ export type NatEvent = NatExhausted
 const RESOURCES: ReadonlyMap<string, NatResource> = new Map([
   ['sessions-exhausted', 'sessions'],
   ['peer-sessions-exhausted', 'peer-sessions'],
+  ['peer-rate-exceeded', 'peer-rate'],
+  ['peer-ports-exhausted', 'peer-ports'],
   ['ports-exhausted', 'ports'],
+  ['no-outside-address', 'addresses'],
 ])
 const INTERVAL = 1000
 
 /** Counts refused packets by what had run out, and tells of it now and then. */
 export class Exhaustion {
   readonly #events = new Subject<NatEvent>()
-  readonly #total: Record<NatResource, number> = { sessions: 0, 'peer-sessions': 0, ports: 0 }
-  readonly #told: Record<NatResource, number> = { sessions: 0, 'peer-sessions': 0, ports: 0 }
+  readonly #total: Record<NatResource, number> = none()
+  readonly #told: Record<NatResource, number> = none()
   readonly #toldAt = new Map<NatResource, number>()
 
   get events(): Observable<NatEvent> {
@@ -51,4 +57,8 @@ export class Exhaustion {
   refused(): Readonly<Record<NatResource, number>> {
     return { ...this.#total }
   }
+}
+
+function none(): Record<NatResource, number> {
+  return { sessions: 0, 'peer-sessions': 0, 'peer-rate': 0, 'peer-ports': 0, ports: 0, addresses: 0 }
 }

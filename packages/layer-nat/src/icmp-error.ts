@@ -1,4 +1,5 @@
 import { checksum, type IpPacket } from '@millrace/core'
+import type { Match } from './match.ts'
 import { ICMP, TCP, UDP } from './protocols.ts'
 import { rewriteAddress, rewriteEnd, type Side } from './rewrite.ts'
 import type { NatTable } from './table.ts'
@@ -15,11 +16,11 @@ export function isTranslatedError(type: number): boolean {
 }
 
 /**
- * Finds the session that an ICMP error is about, by the packet it quotes (RFC 5508 §4). The outer checksum must be
- * right; the quoted transport checksum is not looked at, as the quote may be cut short. Returns the session, or why the
- * error goes no further. Errors change no session and keep none alive (RFC 5508 REQ-6, RFC 7857 §4).
+ * Finds what an ICMP error is about, by the packet it quotes (RFC 5508 §4), and sets `table.lookups.match`. The outer
+ * checksum must be right; the quoted transport checksum is not looked at, as the quote may be cut short. Returns why the
+ * error goes no further, or undefined. Errors change no session and keep none alive (RFC 5508 REQ-6, RFC 7857 §4).
  */
-export function sessionOfError(packet: IpPacket, table: NatTable, up: boolean): number | string {
+export function matchError(packet: IpPacket, table: NatTable, up: boolean): string | undefined {
   const { view, offset, transport } = packet
   const end = offset + packet.length
   const ip = transport + 8
@@ -39,32 +40,39 @@ export function sessionOfError(packet: IpPacket, table: NatTable, up: boolean): 
   if (protocol === TCP || protocol === UDP) {
     sourcePort = view.getUint16(quoted)
     destinationPort = view.getUint16(quoted + 2)
-  } else if (protocol === ICMP && view.getUint8(quoted) === (up ? ECHO_REPLY : ECHO_REQUEST)) {
-    // The identifier stands for the port of the end that is ours.
+  } else if (protocol === ICMP) {
+    // Nobody is told of an error about an error. The identifier stands for the port of the end that is ours.
+    if (view.getUint8(quoted) !== (up ? ECHO_REPLY : ECHO_REQUEST)) return 'icmp-error-no-session'
     if (up) destinationPort = view.getUint16(quoted + 4)
     else sourcePort = view.getUint16(quoted + 4)
-  } else return 'icmp-error-no-session'
+  }
   // From the outside it is about what we sent, from the inside about what we delivered.
-  const session = up
-    ? table.findInside(protocol, destination, destinationPort, source, sourcePort)
-    : table.findOutside(protocol, source, sourcePort, destination, destinationPort)
-  return session < 0 ? 'icmp-error-no-session' : session
+  const { lookups } = table
+  const found = up
+    ? lookups.findUp(protocol, destination, destinationPort, source, sourcePort) ||
+      lookups.findAnswerUp(protocol, destination, destinationPort, source)
+    : lookups.findDown(protocol, source, sourcePort, destination, destinationPort)
+  if (!found) return 'icmp-error-no-session'
+  const { session } = lookups.match
+  if (session >= 0 && protocol === TCP && !table.isInFlight(session, !up, view.getInt32(quoted + 4))) {
+    return 'icmp-error-out-of-window'
+  }
+  return undefined
 }
 
 /**
- * Rewrites an ICMP error for the other side: the quoted packet back to what its sender had sent, the outer addresses,
- * and the checksums. What follows the quote (RFC 4884 extensions) stays as it is. `sessionOfError` has found `session`.
+ * Rewrites an ICMP error for the other side: the quoted packet back to what its sender had sent (but for an IPv4
+ * identification of ours), the outer addresses, and the checksums. What follows the quote (RFC 4884 extensions) stays as
+ * it is. `matchError` has found `match`.
  */
-export function rewriteError(packet: IpPacket, table: NatTable, session: number, up: boolean): void {
+export function rewriteError(packet: IpPacket, { address, port }: Match, up: boolean): void {
   const { view, offset, transport } = packet
   const end = offset + packet.length
   const ip = transport + 8
   const quoted = ip + (view.getUint8(ip) & 15) * 4
-  const [outer, inner]: readonly [Side, Side] = up ? ['source', 'destination'] : ['destination', 'source']
-  const address = up ? table.outsideAddress(session) : table.insideAddress(session)
-  const port = up ? table.outsidePort(session) : table.insidePort(session)
+  const inner: Side = up ? 'destination' : 'source'
   rewriteEnd(view, ip, quoted, end, inner, address, port)
-  rewriteAddress(view, offset, outer, address)
+  rewriteAddress(view, offset, up ? 'source' : 'destination', address)
   // Summed anew: that it was right has just been checked, and so many words have changed that updating is no cheaper.
   view.setUint16(transport + 2, 0)
   view.setUint16(transport + 2, checksum(view, transport, end - transport))

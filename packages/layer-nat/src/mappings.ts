@@ -1,51 +1,92 @@
+import type { Account } from './accounts.ts'
 import { FreeList } from './free-list.ts'
-import type { PortSet } from './ports.ts'
 import { TupleIndex } from './tuple-index.ts'
 
 /**
- * Endpoint-independent mappings (RFC 4787 REQ-1): an inside address and port stands outside under one port, whomever it
- * talks to, as long as any of its sessions lives.
+ * Mappings that more than one session may share (RFC 4787 §4.1): an inside address and port stands outside under one
+ * address and port, as long as any of its sessions lives. A mapping is for one remote address, or for all: 0.
  */
 export class Mappings {
-  readonly #index: TupleIndex
+  readonly #inside: TupleIndex
+  readonly #outside: TupleIndex
   readonly #free: FreeList
-  readonly #outsidePort: Uint16Array
   readonly #sessions: Uint32Array
+  readonly #accounts: (Account | undefined)[]
 
-  constructor(capacity: number, key0: number, key1: number) {
-    this.#index = new TupleIndex(capacity, key0, key1)
+  /** `key` gives 32 secret bits a call. */
+  constructor(capacity: number, key: () => number) {
+    this.#inside = new TupleIndex(capacity, key(), key())
+    this.#outside = new TupleIndex(capacity, key(), key())
     this.#free = new FreeList(capacity)
-    this.#outsidePort = new Uint16Array(capacity)
     this.#sessions = new Uint32Array(capacity)
+    this.#accounts = new Array<Account | undefined>(capacity).fill(undefined)
   }
 
-  /** The mapping of an inside endpoint for one session more, made with a port of `ports` if there is none; -1 without a port. */
-  hold(protocol: number, address: number, port: number, ports: PortSet, now: number): number {
-    let mapping = this.#index.find(protocol, address, port, 0, 0)
-    if (mapping < 0) {
-      const outsidePort = ports.take(now)
-      if (outsidePort < 0) return -1
-      // A mapping has at least one session, so there is room for it whenever there is for the session.
-      mapping = this.#free.take()
-      this.#outsidePort[mapping] = outsidePort
-      this.#sessions[mapping] = 0
-      this.#index.insert(mapping, protocol, address, port, 0, 0)
-    }
-    this.#sessions[mapping] = (this.#sessions[mapping] as number) + 1
+  /** The mapping of an inside endpoint, or -1. */
+  findInside(protocol: number, address: number, port: number, remote: number): number {
+    return this.#inside.find(protocol, address, port, remote, 0)
+  }
+
+  /** The mapping that stands outside under an address and port, or -1. The last parameter is there for `OutsideLookup`. */
+  findOutside(protocol: number, address: number, port: number, remote: number, _remotePort = 0): number {
+    return this.#outside.find(protocol, address, port, remote, 0)
+  }
+
+  /** A mapping without sessions, `hold` it next. There is room, as each has a session and there are no more than those. */
+  open(
+    protocol: number,
+    address: number,
+    port: number,
+    outsideAddress: number,
+    outsidePort: number,
+    remote: number,
+    account: Account,
+  ): number {
+    const mapping = this.#free.take()
+    this.#inside.insert(mapping, protocol, address, port, remote, 0)
+    this.#outside.insert(mapping, protocol, outsideAddress, outsidePort, remote, 0)
+    this.#sessions[mapping] = 0
+    this.#accounts[mapping] = account
+    account.ports++
     return mapping
   }
 
-  /** One session less; the last one gives the port back. */
-  release(mapping: number, ports: PortSet, now: number): void {
+  /** One session more. */
+  hold(mapping: number): void {
+    this.#sessions[mapping] = (this.#sessions[mapping] as number) + 1
+  }
+
+  /** One session less. True if it was the last: the mapping is gone, its columns may be read until the next `open`. */
+  release(mapping: number): boolean {
     const sessions = (this.#sessions[mapping] as number) - 1
     this.#sessions[mapping] = sessions
-    if (sessions > 0) return
-    ports.release(this.#outsidePort[mapping] as number, now)
-    this.#index.remove(mapping)
+    if (sessions > 0) return false
+    const account = this.#accounts[mapping] as Account
+    account.ports--
+    this.#accounts[mapping] = undefined
+    this.#inside.remove(mapping)
+    this.#outside.remove(mapping)
     this.#free.release(mapping)
+    return true
+  }
+
+  account(mapping: number): Account | undefined {
+    return this.#accounts[mapping]
+  }
+
+  insideAddress(mapping: number): number {
+    return this.#inside.local[mapping] as number
+  }
+
+  insidePort(mapping: number): number {
+    return this.#inside.localPort[mapping] as number
+  }
+
+  outsideAddress(mapping: number): number {
+    return this.#outside.local[mapping] as number
   }
 
   outsidePort(mapping: number): number {
-    return this.#outsidePort[mapping] as number
+    return this.#outside.localPort[mapping] as number
   }
 }

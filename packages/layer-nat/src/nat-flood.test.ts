@@ -12,13 +12,14 @@ import {
 } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
 import { nat } from './nat.ts'
+import type { NatOptions } from './options.ts'
 
 const inside = { source: '10.0.0.2', destination: '198.51.100.7' }
 const outside = { source: '198.51.100.7', destination: '203.0.113.7' }
 const udp = udpSegment({ sourcePort: 5000, destinationPort: 53 }, 'payload')
 
 describe('nat under fire', () => {
-  test('200,000 flows from everywhere take no more than the table has', async () => {
+  test('100,000 flows from everywhere take no more than the table has', async () => {
     const sessions = 4096
     const layer = nat({ address: '203.0.113.7', sessions, sessionsPerPeer: sessions })
     const rig = await LayerRig.start(layer)
@@ -31,7 +32,7 @@ describe('nat under fire', () => {
     ]
     const packet = rig.pool.acquire(100)!
     const batch = new Batch<IpPacket>()
-    for (let i = 0; i < 200_000; i++) {
+    for (let i = 0; i < 100_000; i++) {
       const bytes = templates[i % 3]!
       packet.memory.set(bytes, packet.offset)
       packet.length = bytes.length
@@ -42,7 +43,7 @@ describe('nat under fire', () => {
       batch.push(asIpPacket(packet))
       service.serve(batch)
       // Now and then some expire, so that the table is emptied and filled many times over.
-      if (i % 1000 === 0) rig.clock.advance(20_000)
+      if (i % 500 === 0) rig.clock.advance(20_000)
     }
     packet.release()
     const { sessions: counts, peers, refused } = layer.statistics()!
@@ -62,8 +63,22 @@ describe('nat under fire', () => {
     })
   })
 
-  test('100,000 broken packets, both ways, throw nothing and change no byte outside of themselves', async () => {
-    const layer = nat({ address: '203.0.113.7', ports: [5000, 5003], sessions: 64 })
+  test.each<[string, Partial<NatOptions>]>([
+    ['by default', {}],
+    [
+      'with all options on',
+      {
+        mapping: 'endpoint-independent',
+        filtering: { udp: 'endpoint-independent', tcp: 'endpoint-independent', icmp: 'address-dependent' },
+        forwards: [{ protocol: 'udp', port: 5003, to: '10.0.0.2', toPort: 53 }],
+        staticAddresses: [{ inside: '10.0.0.3', outside: '203.0.113.9' }],
+        otherProtocols: true,
+        unsolicitedSyn: 'port-unreachable',
+        fragmentedDatagrams: 4,
+      },
+    ],
+  ])('25,000 broken packets, both ways, %s: nothing thrown, no byte changed but their own', async (_name, options) => {
+    const layer = nat({ address: '203.0.113.7', ports: [5000, 5003], sessions: 64, ...options })
     const pool = new PacketPool({ slots: 64 })
     const rig = await LayerRig.start(layer, { pool })
     let passed = 0
@@ -75,24 +90,32 @@ describe('nat under fire', () => {
     const ways = [layer.up.layer(sink), layer.down.layer(sink)]
     const random = new SeededRandom(11)
     const about = (addresses: typeof inside) => icmpError({ type: 3, code: 3 }, ipv4(addresses, udp))
-    const options = Uint8Array.of(1, 2, 4, 5, 180, 3, 3, 7)
+    const tcpOptions = Uint8Array.of(1, 2, 4, 5, 180, 3, 3, 7)
     const templates = [
       ipv4(inside, udp),
-      ipv4(inside, tcpSegment({ sourcePort: 5000, destinationPort: 80, flags: 'SYN', options, mss: 1460 })),
+      ipv4(inside, tcpSegment({ sourcePort: 5000, destinationPort: 80, flags: 'SYN', options: tcpOptions, mss: 1460 })),
       ipv4(inside, tcpSegment({ sourcePort: 5000, destinationPort: 80 }, 'payload')),
       ipv4(inside, icmpEcho({ type: 'request', identifier: 1 }, 'payload')),
       ipv4(inside, about(outside)),
       ipv4({ ...inside, options: new Uint8Array(12) }, udp),
       ipv4({ ...inside, moreFragments: true }, udp),
+      ipv4({ ...inside, moreFragments: true, fragmentOffset: 16 }, payload(17, 'sixteen bytes or')),
+      ipv4({ ...outside, fragmentOffset: 16 }, payload(17, 'less than that')),
+      ipv4({ ...inside, source: '10.0.0.3' }, udp),
+      ipv4({ ...inside, destination: '203.0.113.7' }, udpSegment({ sourcePort: 5000, destinationPort: 5003 })),
+      ipv4({ ...outside, destination: '203.0.113.9' }, udp),
       ipv4(inside, payload(47, 'GRE')),
       ipv6({ source: 'fd00::2', destination: '2001:db8::7' }, udp),
       ipv4(outside, udpSegment({ sourcePort: 53, destinationPort: 5001 }, 'payload')),
-      ipv4(outside, tcpSegment({ sourcePort: 80, destinationPort: 5002, flags: 'SYN ACK', options, mss: 1460 })),
+      ipv4(
+        outside,
+        tcpSegment({ sourcePort: 80, destinationPort: 5002, flags: 'SYN ACK', options: tcpOptions, mss: 1460 }),
+      ),
       ipv4(outside, icmpEcho({ type: 'reply', identifier: 5003 })),
       ipv4(outside, about({ source: '203.0.113.7', destination: '198.51.100.7' })),
     ]
     const batch = new Batch<IpPacket>()
-    for (let i = 0; i < 100_000; i++) {
+    for (let i = 0; i < 25_000; i++) {
       const bytes = templates[random.uint32() % templates.length]!.slice()
       for (let flips = random.uint32() % 4; flips > 0; flips--) bytes[random.uint32() % bytes.length] = random.uint32()
       const length = random.chance(0.3) ? 1 + (random.uint32() % bytes.length) : bytes.length
@@ -116,7 +139,9 @@ describe('nat under fire', () => {
       packet.release()
       if (i % 100 === 0) rig.clock.advance(5000)
     }
-    expect(passed).toBeGreaterThan(10_000)
+    expect(passed).toBeGreaterThan(2500)
+    // Fragments that wait for their first one.
+    rig.clock.advance(20_000)
     expect(pool.inUse).toBe(0)
   })
 })

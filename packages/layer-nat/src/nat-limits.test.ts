@@ -86,8 +86,8 @@ describe('the bounds of nat', () => {
     expect(rig.drops).toEqual(new Map([['peer-sessions-exhausted', 2]]))
     expect(events).toMatchObject([{ resource: 'peer-sessions', peer: laptop }])
     expect(layer.statistics()?.peers).toEqual([
-      { peer: laptop, sessions: 2 },
-      { peer: phone, sessions: 1 },
+      { peer: laptop, sessions: 2, ports: 2 },
+      { peer: phone, sessions: 1, ports: 1 },
     ])
     rig.clock.advance(300_000)
     expect(layer.statistics()?.peers).toEqual([])
@@ -95,12 +95,46 @@ describe('the bounds of nat', () => {
     expect(upPorts(rig.take()).length).toBe(1)
   })
 
+  test('one peer cannot take the ports of the others, nor begin sessions at any rate', async () => {
+    const { layer, events, rig } = await rigWith({
+      portsPerPeer: 3,
+      newSessionsPerPeer: { perSecond: 10, burst: 5 },
+    })
+    const [laptop, phone] = [{ name: 'laptop' }, { name: 'phone' }]
+    for (let port = 1; port <= 4; port++) rig.up({ bytes: udpTo(7, port), peer: laptop })
+    expect(upPorts(rig.take()).length).toBe(3)
+    expect(rig.drops).toEqual(new Map([['peer-ports-exhausted', 1]]))
+    // Another destination needs no other port; TCP has ports for each destination.
+    rig.up({ bytes: udpTo(8, 1), peer: laptop }, { bytes: synTo(7, 1), peer: laptop })
+    expect(upPorts(rig.take()).length).toBe(1)
+    expect(rig.drops.get('peer-rate-exceeded')).toBe(1)
+    rig.up({ bytes: udpTo(7, 1, '10.0.0.3'), peer: phone })
+    expect(upPorts(rig.take()).length).toBe(1)
+    rig.clock.advance(100)
+    rig.up({ bytes: synTo(7, 1), peer: laptop }, { bytes: synTo(8, 1), peer: laptop })
+    expect(upPorts(rig.take()).length).toBe(1)
+    expect(rig.drops.get('peer-rate-exceeded')).toBe(2)
+    expect(events.map(({ resource }) => resource)).toEqual(['peer-ports', 'peer-rate'])
+    expect(layer.statistics()?.peers).toEqual([
+      { peer: laptop, sessions: 5, ports: 3 },
+      { peer: phone, sessions: 1, ports: 1 },
+    ])
+  })
+
+  test('by default one peer gets at most a quarter of the ports', async () => {
+    const { layer, rig } = await rigWith({ ports: [10_000, 18_191], sessions: 10_000, sessionsPerPeer: 10_000 })
+    const pool = Array.from({ length: 3000 }, (_, i) => udpTo(7, i + 1))
+    for (let i = 0; i < pool.length; i += 200) rig.up(...pool.slice(i, i + 200))
+    expect(layer.statistics()?.peers).toEqual([{ peer: '10.0.0.2', sessions: 2048, ports: 2048 }])
+    expect(rig.drops).toEqual(new Map([['peer-ports-exhausted', 952]]))
+  })
+
   test('without peers each inside address has its share', async () => {
     const { layer, rig } = await rigWith({ sessionsPerPeer: 1 })
     rig.up(udpTo(7, 1), udpTo(7, 2), udpTo(7, 1, '10.0.0.3'))
     expect(layer.statistics()?.peers).toEqual([
-      { peer: '10.0.0.2', sessions: 1 },
-      { peer: '10.0.0.3', sessions: 1 },
+      { peer: '10.0.0.2', sessions: 1, ports: 1 },
+      { peer: '10.0.0.3', sessions: 1, ports: 1 },
     ])
     expect(rig.drops).toEqual(new Map([['peer-sessions-exhausted', 1]]))
   })
@@ -139,26 +173,5 @@ describe('the bounds of nat', () => {
     expect(rig.take()).toEqual([])
     expect(rig.drops).toEqual(new Map([['no-mapping', 1]]))
     expect(layer.statistics()?.sessions).toMatchObject({ udp: 0, udpPorts: 0, expired: 6000 })
-  })
-
-  test.each<[Partial<NatOptions>, string]>([
-    [{ address: '2001:db8::1' }, 'nat address: expected an IPv4 address, got "2001:db8::1"'],
-    [{ address: '127.0.0.1' }, 'nat address: expected the address of a host, got "127.0.0.1"'],
-    [{ address: 'egress' }, 'nat address: expected an IPv4 or IPv6 address, got "egress"'],
-    [{ gatewayAddress: '224.0.0.1' }, 'nat gatewayAddress: expected the address of a host, got "224.0.0.1"'],
-    [{ sessions: 0 }, 'nat sessions: expected a whole number from 1 to 8388608, got 0'],
-    [{ sessionsPerPeer: 1.5 }, 'nat sessionsPerPeer: expected a whole number from 1 to 8388608, got 1.5'],
-    [{ mtu: 500 }, 'nat mtu: expected a whole number from 576 to 65535, got 500'],
-    [{ ports: [2000, 1999] }, 'nat ports: expected a whole number from 2000 to 65535, got 1999'],
-    [{ ports: [0, 10] }, 'nat ports: expected a whole number from 1 to 65535, got 0'],
-    [{ reservedPorts: [70_000] }, 'nat reservedPorts: expected a whole number from 1 to 65535, got 70000'],
-    [
-      { ports: [53, 54], reservedPorts: [53, 54, 53] },
-      'nat reservedPorts: expected at least one port of 53 to 54 to be left',
-    ],
-    [{ holdDown: Number.NaN }, 'nat holdDown: expected milliseconds, at least 0, got NaN'],
-    [{ timeouts: { udp: 0 } }, 'nat timeouts.udp: expected milliseconds, at least 1, got 0'],
-  ])('says what is wrong with %j', (options, message) => {
-    expect(() => nat({ address: '203.0.113.7', ...options })).toThrow(message)
   })
 })

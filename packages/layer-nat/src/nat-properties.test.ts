@@ -39,7 +39,10 @@ function packetOf({ protocol, host, port, remote, remotePort, data, ttl }: Flow)
   if (protocol === 'tcp') transport = tcpSegment({ ...ports, flags: 'SYN' }, data)
   else if (protocol === 'udp') transport = udpSegment(ports, data)
   else transport = icmpEcho({ type: 'request', identifier: port }, data)
-  return ipv4({ source: `10.0.0.${host}`, destination: `198.51.100.${remote}`, ttl, id: 7, tos: 0xb8 }, transport)
+  return ipv4(
+    { source: `10.0.0.${host}`, destination: `198.51.100.${remote}`, ttl, id: 7, tos: 0xb8, dontFragment: true },
+    transport,
+  )
 }
 
 /** The same bytes on the way back: addresses and ports change places, which leaves every sum as it is; echo is answered. */
@@ -47,7 +50,7 @@ function mirror(bytes: Uint8Array): Uint8Array {
   const { source, destination, protocol, payload, identifier, ttl } = decodePacket(bytes)
   if (protocol === 1) {
     const type = bytes[20] === 8 ? 'reply' : 'request'
-    const fields = { source: destination, destination: source, ttl, id: 7, tos: 0xb8 }
+    const fields = { source: destination, destination: source, ttl, id: 7, tos: 0xb8, dontFragment: true }
     return ipv4(fields, icmpEcho({ type, identifier: identifier! }, payload))
   }
   const mirrored = bytes.slice()

@@ -1,91 +1,77 @@
-import type { Random } from '@millrace/core'
 import { type Account, Accounts, type Owner } from './accounts.ts'
-import { DestinationPorts } from './destination-ports.ts'
-import { FreeList } from './free-list.ts'
+import { ADDRESS_DEPENDENT, type BehaviourTable, ENDPOINT_INDEPENDENT } from './behaviour.ts'
+import { Egress } from './egress.ts'
+import { Lookups } from './lookups.ts'
 import { Mappings } from './mappings.ts'
-import { type PortRange, PortSet } from './ports.ts'
+import { Opener } from './opener.ts'
+import { OutsidePorts } from './outside-ports.ts'
+import { Permissions } from './permissions.ts'
 import { ICMP, UDP } from './protocols.ts'
-import { type NatTimeouts, type SessionCounts, SessionTimers } from './session-timers.ts'
-import { TupleIndex } from './tuple-index.ts'
-
-/** Sessions, ports and what became of earlier sessions. */
-export interface NatTableCounts extends SessionCounts {
-  /** Outside UDP ports and ICMP identifiers in use. */
-  readonly udpPorts: number
-  readonly icmpIdentifiers: number
-  /** Sessions ever made and ever removed. */
-  readonly opened: number
-  readonly expired: number
-}
-
-export interface NatTableOptions {
-  /** The outside address, as an unsigned number. */
-  readonly address: number
-  readonly ports: PortRange
-  /** Milliseconds for which a freed UDP port or ICMP identifier is not given out again. */
-  readonly holdDown: number
-  /** Most sessions, in all and of one owner. */
-  readonly sessions: number
-  readonly sessionsPerPeer: number
-  readonly timeouts: NatTimeouts
-  readonly random: Random
-}
-
-/** Why `open` made no session. All are below 0. */
-export const SESSIONS_EXHAUSTED = -1
-export const PEER_SESSIONS_EXHAUSTED = -2
-const PORTS_EXHAUSTED = -3
+import { SessionTimers } from './session-timers.ts'
+import { Sessions } from './sessions.ts'
+import { StaticMappings } from './statics.ts'
+import type { NatTableCounts, NatTableOptions, Refusal } from './table-options.ts'
 
 /** Sessions removed in one go, so that many that fall due together do not hold up the packets. */
 const EXPIRY_STEP = 1024
 
 /**
- * The sessions of a NAT: who inside talks to whom outside, and under which outside port. Knows nothing of packets;
- * takes tuples and the time. All memory is taken at once, and nothing that lives is ever removed to make room.
+ * The sessions of a NAT: who inside talks to whom outside, and under which outside address and port. Knows nothing of
+ * packets; takes tuples and the time. All memory is taken at once, and nothing that lives is ever removed to make room.
  *
- * - A session is a full tuple, so filtering is address- and port-dependent: only who was spoken to may answer.
- * - UDP and ICMP ports are mapped endpoint-independently ({@link Mappings}). A TCP port is unique only for its
- *   destination, so that one address carries some 64,000 connections to each destination instead of in all.
+ * A session is a full tuple. Where mapping depends on less than that, sessions share a {@link Mappings} entry.
  */
 export class NatTable {
-  readonly #inside: TupleIndex
-  readonly #outside: TupleIndex
-  readonly #timers: SessionTimers
-  readonly #free: FreeList
+  readonly lookups: Lookups
+  readonly statics: StaticMappings
+  readonly egress: Egress
+  readonly #sessions: Sessions
   readonly #mappings: Mappings
+  /** Where filtering is address-dependent and mapping is not. */
+  readonly #permissions: Permissions | undefined
+  readonly #timers: SessionTimers
   readonly #accounts: Accounts
-  /** Endpoint-independent mapping by session, or -1. */
-  readonly #mappingOf: Int32Array
-  readonly #accountOf: (Account | undefined)[]
-  readonly #udpPorts: PortSet
-  readonly #icmpIdentifiers: PortSet
-  readonly #address: number
-  readonly #tcpPorts: DestinationPorts
+  readonly #opener: Opener
+  readonly #ports: readonly OutsidePorts[]
+  readonly #behaviours: BehaviourTable
   #now = Number.NEGATIVE_INFINITY
   #opened = 0
   #expired = 0
 
   constructor(options: NatTableOptions) {
-    const { sessions, timeouts, ports, random } = options
+    const { sessions, ports, random, behaviours, endpoints, egress } = options
+    const { mapping, filtering } = behaviours
     const key = (): number => random.uint32()
-    this.#inside = new TupleIndex(sessions, key(), key())
-    this.#outside = new TupleIndex(sessions, key(), key())
-    this.#mappings = new Mappings(sessions, key(), key())
-    this.#timers = new SessionTimers(sessions, timeouts)
-    this.#free = new FreeList(sessions)
-    this.#accounts = new Accounts(options.sessionsPerPeer)
-    this.#mappingOf = new Int32Array(sessions)
-    this.#accountOf = new Array<Account | undefined>(sessions).fill(undefined)
-    this.#udpPorts = new PortSet(ports, options.holdDown, random)
-    // Identifiers are no ports: nobody listens on them, so none is reserved.
-    this.#icmpIdentifiers = new PortSet({ ...ports, reserved: [] }, options.holdDown, random)
-    this.#address = options.address
-    this.#tcpPorts = new DestinationPorts(ports, random)
+    this.#behaviours = behaviours
+    this.#sessions = new Sessions(sessions, key)
+    this.#mappings = new Mappings(sessions, key)
+    const permits = filtering.some((kind, i) => kind === ADDRESS_DEPENDENT && mapping[i] === ENDPOINT_INDEPENDENT)
+    this.#permissions = permits ? new Permissions(sessions, key) : undefined
+    this.statics = new StaticMappings(endpoints, options.addresses, key)
+    this.#timers = new SessionTimers(sessions, options.timeouts)
+    this.#accounts = new Accounts(options)
+    this.egress = new Egress(egress)
+    this.#ports = egress.addresses.map((address) => {
+      const forwarded = endpoints.filter(({ outside }) => outside === address).map(({ outsidePort }) => outsidePort)
+      const range = { ...ports, reserved: [...ports.reserved, ...forwarded] }
+      return new OutsidePorts(range, options.holdDown, mapping, random)
+    })
+    this.#opener = new Opener(this.#sessions, this.#mappings, this.egress, this.#ports, mapping, random)
+    const tables = {
+      behaviours,
+      sessions: this.#sessions,
+      mappings: this.#mappings,
+      permissions: this.#permissions,
+      statics: this.statics,
+      timers: this.#timers,
+    }
+    this.lookups = new Lookups(tables, (session) => this.#remove(session))
   }
 
   /** Moves the time on and removes what is due. The time never runs backwards, whatever is given. */
   expire(now: number, limit: number = EXPIRY_STEP): void {
     if (now > this.#now) this.#now = now
+    this.lookups.now = this.#now
     for (let i = 0; i < limit; i++) {
       const session = this.#timers.due(this.#now)
       if (session < 0) return
@@ -93,108 +79,110 @@ export class NatTable {
     }
   }
 
-  /** The session of a packet from the inside, or -1. */
-  findInside(protocol: number, address: number, port: number, remote: number, remotePort: number): number {
-    return this.#live(this.#inside.find(protocol, address, port, remote, remotePort))
-  }
-
-  /** The session of a packet from the outside, or -1. */
-  findOutside(protocol: number, address: number, port: number, remote: number, remotePort: number): number {
-    return this.#live(this.#outside.find(protocol, address, port, remote, remotePort))
-  }
-
-  /** Makes a session for a tuple that has none; returns it, or below 0 why there is none. */
-  open(protocol: number, address: number, port: number, remote: number, remotePort: number, owner: Owner): number {
-    if (this.#free.length === 0) return SESSIONS_EXHAUSTED
-    if (this.#accounts.isFull(owner)) return PEER_SESSIONS_EXHAUSTED
-    const ports = this.#portsOf(protocol)
-    const mapping = ports === undefined ? -1 : this.#mappings.hold(protocol, address, port, ports, this.#now)
-    if (ports !== undefined && mapping < 0) return PORTS_EXHAUSTED
-    const outsidePort =
-      mapping < 0
-        ? this.#tcpPorts.pick(this, protocol, this.#address, remote, remotePort)
-        : this.#mappings.outsidePort(mapping)
-    if (outsidePort < 0) return PORTS_EXHAUSTED
-    const session = this.#free.take()
-    this.#inside.insert(session, protocol, address, port, remote, remotePort)
-    this.#outside.insert(session, protocol, this.#address, outsidePort, remote, remotePort)
-    this.#mappingOf[session] = mapping
-    this.#accountOf[session] = this.#accounts.add(owner)
-    this.#timers.begin(session, protocol, this.#now)
+  /**
+   * Makes a session for a tuple that has none, sets `lookups.match` to its outside end, and returns undefined; or why
+   * there is none. `inbound` when the inside answers to what came from outside.
+   */
+  open(
+    protocol: number,
+    address: number,
+    port: number,
+    remote: number,
+    remotePort: number,
+    owner: Owner,
+    inbound: boolean,
+  ): Refusal | undefined {
+    if (this.#sessions.isFull) this.expire(this.#now)
+    if (this.#sessions.isFull) return 'sessions-exhausted'
+    const account = this.#accounts.get(owner)
+    if (this.#accounts.hasAllSessions(account)) return 'peer-sessions-exhausted'
+    if (account.rate?.take(this.#now) === false) return 'peer-rate-exceeded'
+    const opener = this.#opener
+    const mappings = this.#mappings
+    const shared = this.lookups.isShared(protocol)
+    const mappedRemote = this.lookups.mappedRemote(protocol, remote)
+    let mapping = shared ? mappings.findInside(protocol, address, port, mappedRemote) : -1
+    if (mapping >= 0) opener.take(mappings.outsideAddress(mapping), mappings.outsidePort(mapping))
+    else {
+      if (shared && this.#accounts.hasAllPorts(account)) return 'peer-ports-exhausted'
+      const refusal = opener.find(protocol, remote, remotePort, account, this.#now)
+      if (refusal !== undefined) return refusal
+      if (shared) {
+        mapping = mappings.open(protocol, address, port, opener.address, opener.port, mappedRemote, account)
+      }
+    }
+    if (mapping >= 0) mappings.hold(mapping)
+    const session = this.#sessions.insert(
+      protocol,
+      address,
+      port,
+      opener.address,
+      opener.port,
+      remote,
+      remotePort,
+      mapping,
+      account,
+    )
+    if (this.#grants(protocol)) this.#permissions?.grant(protocol, opener.address, opener.port, remote)
+    this.#accounts.add(account)
+    this.#timers.begin(session, protocol, inbound, this.#now)
     this.#opened++
-    return session
+    this.lookups.match.set(session, opener.address, opener.port)
+    return undefined
   }
 
-  /** A UDP or ICMP packet of the session has passed. */
+  /** A packet of the session, of another protocol than TCP, has passed. */
   use(session: number, up: boolean): void {
     this.#timers.use(session, up, this.#now)
   }
 
-  /** A TCP segment with `flags` has passed. */
-  useTcp(session: number, flags: number, up: boolean): void {
-    this.#timers.useTcp(session, flags, up, this.#now)
+  /** A TCP segment of the session has passed. */
+  useTcp(session: number, view: DataView, transport: number, end: number, up: boolean): void {
+    this.#timers.useTcp(session, view, transport, end, up, this.#now)
   }
 
-  insideAddress(session: number): number {
-    return this.#inside.local[session] as number
-  }
-
-  insidePort(session: number): number {
-    return this.#inside.localPort[session] as number
-  }
-
-  outsideAddress(session: number): number {
-    return this.#outside.local[session] as number
-  }
-
-  outsidePort(session: number): number {
-    return this.#outside.localPort[session] as number
+  /** Whether a TCP segment with this sequence number may be under way from one side. */
+  isInFlight(session: number, up: boolean, sequence: number): boolean {
+    return this.#timers.isInFlight(session, up, sequence)
   }
 
   owner(session: number): Owner | undefined {
-    return this.#accountOf[session]?.owner
+    return this.#sessions.account(session)?.owner
   }
 
-  /** Sessions by owner. Allocates. */
+  /** What owners have. Allocates. */
   accounts(): readonly Account[] {
     return this.#accounts.list()
   }
 
   /** Live sessions by kind, and what became of those before. */
   counts(): NatTableCounts {
+    const held = (protocol: number): number => this.#ports.reduce((sum, ports) => sum + ports.held(protocol), 0)
     return {
       ...this.#timers.counts(),
-      udpPorts: this.#udpPorts.held,
-      icmpIdentifiers: this.#icmpIdentifiers.held,
+      udpPorts: held(UDP),
+      icmpIdentifiers: held(ICMP),
       opened: this.#opened,
       expired: this.#expired,
     }
   }
 
-  /** What is due but not yet removed has ended all the same. */
-  #live(session: number): number {
-    if (session < 0 || !this.#timers.isDue(session, this.#now)) return session
-    this.#remove(session)
-    return -1
-  }
-
   #remove(session: number): void {
-    const protocol = this.#inside.protocol[session] as number
-    const mapping = this.#mappingOf[session] as number
-    const ports = this.#portsOf(protocol)
-    if (ports !== undefined) this.#mappings.release(mapping, ports, this.#now)
-    this.#accounts.remove(this.#accountOf[session] as Account)
-    this.#accountOf[session] = undefined
-    this.#inside.remove(session)
-    this.#outside.remove(session)
+    const sessions = this.#sessions
+    const protocol = sessions.protocol(session)
+    const address = sessions.outsideAddress(session)
+    const port = sessions.outsidePort(session)
+    if (this.#grants(protocol)) this.#permissions?.revoke(protocol, address, port, sessions.remote(session))
+    const mapping = sessions.mapping(session)
+    if (mapping >= 0 && this.#mappings.release(mapping)) this.#opener.release(protocol, address, port, this.#now)
+    this.#accounts.remove(sessions.account(session) as Account)
+    sessions.remove(session)
     this.#timers.end(session)
-    this.#free.release(session)
     this.#expired++
   }
 
-  /** The ports of a protocol that is mapped endpoint-independently. */
-  #portsOf(protocol: number): PortSet | undefined {
-    if (protocol === UDP) return this.#udpPorts
-    return protocol === ICMP ? this.#icmpIdentifiers : undefined
+  #grants(protocol: number): boolean {
+    const { mapping, filtering } = this.#behaviours
+    return filtering[protocol] === ADDRESS_DEPENDENT && mapping[protocol] === ENDPOINT_INDEPENDENT
   }
 }

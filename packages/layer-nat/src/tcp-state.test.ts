@@ -21,6 +21,7 @@ function phases(segments: readonly string[]): TcpPhase[] {
 const o = 'opening'
 const e = 'established'
 const c = 'closing'
+const r = 'reset'
 const handshake = ['< SYN ACK', '> ACK']
 
 describe('TCP as a NAT sees it', () => {
@@ -29,19 +30,19 @@ describe('TCP as a NAT sees it', () => {
     ['SYN sent again', ['> SYN', '> SYN', '< SYN ACK', '< SYN ACK', '> ACK'], [o, o, o, o, e]],
     ['simultaneous open', ['< SYN', '> SYN ACK', '< SYN ACK'], [o, e, e]],
     ['the outside alone establishes nothing', ['< SYN ACK', '< ACK', '< ACK'], [o, o, o]],
-    ['refused', ['< RST ACK'], [c]],
+    ['refused', ['< RST ACK'], [r]],
     ['closed by the inside', [...handshake, '> FIN ACK', '< ACK', '< FIN ACK', '> ACK'], [o, e, e, e, c, c]],
     ['closed by the outside', [...handshake, '< FIN ACK', '> ACK', '> FIN ACK', '< ACK'], [o, e, e, e, c, c]],
     ['closed by both at once', [...handshake, '> FIN ACK', '< FIN ACK', '> ACK', '< ACK'], [o, e, e, c, c, c]],
     ['half closed for long', [...handshake, '> FIN ACK', '< ACK', '> ACK', '< ACK'], [o, e, e, e, e, e]],
-    ['reset by the inside', [...handshake, '> RST', '< ACK'], [o, e, c, c]],
-    ['a forged reset is lived down by the inside', [...handshake, '< RST', '< ACK', '> ACK'], [o, e, c, c, e]],
+    ['reset by the inside', [...handshake, '> RST', '< ACK'], [o, e, r, r]],
+    ['a forged reset is lived down by the inside', [...handshake, '< RST', '< ACK', '> ACK'], [o, e, r, r, e]],
     [
       'opened again from the inside',
       [...handshake, '> FIN ACK', '< FIN ACK', '> SYN', ...handshake],
       [o, e, e, c, o, o, e],
     ],
-    ['opened again after a reset', [...handshake, '< RST', '> SYN', ...handshake], [o, e, c, o, o, e]],
+    ['opened again after a reset', [...handshake, '< RST', '> SYN', ...handshake], [o, e, r, o, o, e]],
     [
       'a SYN from the outside alone opens nothing again',
       [...handshake, '> FIN', '< FIN', '< SYN', '< ACK'],
@@ -50,7 +51,7 @@ describe('TCP as a NAT sees it', () => {
     [
       'opened again from the outside',
       [...handshake, '> FIN', '< FIN', '< SYN', '> SYN ACK', '< ACK'],
-      [o, e, e, c, c, e, e],
+      [o, e, e, c, c, o, e],
     ],
     ['a SYN in the midst changes nothing', [...handshake, '> SYN', '< ACK', '< SYN'], [o, e, e, e, e]],
   ])('%s', (_name, segments, expected) => {

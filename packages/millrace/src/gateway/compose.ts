@@ -33,7 +33,8 @@ export function composeGateway(plan: Plan, sample: number, runtime: Runtime, dis
   const gateway =
     egress.mode === 'tun'
       ? tunnel
-          .layer(nat({ address: egress.address }))
+          // Clients do not reach each other, by the outside address neither.
+          .layer(nat({ address: egress.address, hairpin: false }))
           .end(tun({ ...host, addresses: [`${subnet.gateway}/32`], routes: [`${egress.address}/32`] }))
       : tunnel.end(tun({ ...host, addresses: [`${subnet.gateway}/${subnet.prefix.length}`] }))
   return { gateway, peers: device.peers }
