@@ -23,7 +23,7 @@ export function respond(scene: Scene, message: Uint8Array, options: ResponseOpti
   const opened = openInitiation(nodeCrypto, INITIAL, peer.keys, ephemeral(message), encryptedStatic(message))
   const shared = nodeCrypto.sharedSecret(peer.keys.privateKey, target)
   if (opened === undefined || shared === undefined) throw new Error('the initiation is not for this peer')
-  if (finishInitiation(opened, shared, encryptedTimestamp(message)) === undefined)
+  if (finishInitiation(nodeCrypto, opened, shared, encryptedTimestamp(message)) === undefined)
     throw new Error('it is not authentic')
   const made = createResponse(crypto, opened, presharedKey, bytesOf(random, 32), new Uint8Array())
   if (made === undefined) throw new Error('the implementation has sent a key of low order')

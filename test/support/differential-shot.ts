@@ -117,12 +117,7 @@ export const FAR_FUTURE = 0x8000_0000
 
 /** As the recipient would compute them with a point of low order: whoever sends one knows what secrets come of it. */
 export function withLowOrder(point: Uint8Array): CryptoProvider {
-  return {
-    name: 'low order',
-    publicKey: () => point,
-    sharedSecret: () => new Uint8Array(32),
-    aead: (key) => nodeCrypto.aead(key),
-  }
+  return { ...nodeCrypto, name: 'low order', publicKey: () => point, sharedSecret: () => new Uint8Array(32) }
 }
 
 /** The points of low order, RFC 7748 §7 and those that stand for the same modulo p. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { PUBLIC_A, PUBLIC_B, SECOND, Tunnel, WIRE_A, WIRE_B } from '../../../test/support/tunnel.ts'
-import { hash, keyedMac } from './crypto/blake2s.ts'
+import { hash, keyedMac } from './crypto/hashes.ts'
 import { generatePrivateKey, publicKeyOf } from './keys.ts'
 
 const ELSEWHERE = '198.51.100.9:9'

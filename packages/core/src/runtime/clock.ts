@@ -18,7 +18,12 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   setTimer(delay, callback) {
-    const handle = setTimeout(callback, Math.min(Math.max(delay, 0), MAXIMUM_TIMEOUT))
+    // A timeout is a millisecond at the least: too long for who has only given way to others.
+    if (delay <= 0) {
+      const handle = setImmediate(callback)
+      return { cancel: () => clearImmediate(handle) }
+    }
+    const handle = setTimeout(callback, Math.min(delay, MAXIMUM_TIMEOUT))
     return { cancel: () => clearTimeout(handle) }
   },
 }

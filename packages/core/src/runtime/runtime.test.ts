@@ -28,3 +28,20 @@ test('two tokens of the same name are two', () => {
   const [a, b]: Token<number>[] = [token('Thing'), token('Thing')]
   expect(runtimeWith(bind(a!, 1), bind(b!, 2)).get(a!)).toBe(1)
 })
+
+test('a timer of the system clock that is due already runs in this turn of the event loop, not a millisecond later', async () => {
+  const calls: string[] = []
+  systemClock.setTimer(0, () => calls.push('now'))
+  systemClock.setTimer(-5, () => calls.push('overdue'))
+  systemClock.setTimer(0, () => calls.push('cancelled')).cancel()
+  await new Promise(setImmediate)
+  expect(calls).toEqual(['now', 'overdue'])
+})
+
+test('words of the system generator do not repeat, however many are drawn', () => {
+  const words = Array.from({ length: 2000 }, () => systemRandom.uint32())
+  // Two of 2,000 are equal in one run of 2,000, eight in none.
+  expect(new Set(words).size).toBeGreaterThan(1996)
+  const [low, high] = [words.filter((word) => word < 2 ** 31).length, words.filter((word) => word >= 2 ** 31).length]
+  expect([low > 800, high > 800]).toEqual([true, true])
+})

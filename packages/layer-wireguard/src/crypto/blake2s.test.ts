@@ -1,8 +1,9 @@
-import { createHash, createHmac, hkdfSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { blake2s } from '@noble/hashes/blake2.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { deriveKeys, hash, hmacBlake2s, keyedMac } from './blake2s.ts'
+import { hash, keyedMac } from './blake2s.ts'
+import { compress, INITIAL } from './blake2s-rounds.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -27,69 +28,50 @@ describe('BLAKE2s', () => {
     expect(hex(all.digest())).toBe('6a411f08ce25adcdfb02aba641451cec53c598b24f4fc787fbdc88797f4c1dfe')
   })
 
-  test('agrees with OpenSSL', () => {
+  test('agrees with OpenSSL and noble, however the input comes in parts', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (input) => {
-        expect(hex(hash(input))).toBe(createHash('blake2s256').update(input).digest('hex'))
+      fc.property(inputs, (parts) => {
+        const input = Buffer.concat(parts)
+        expect(hex(hash(...parts))).toBe(createHash('blake2s256').update(input).digest('hex'))
+        expect(hex(hash(...parts))).toBe(hex(blake2s(input)))
       }),
     )
   })
-})
 
-test('HMAC-BLAKE2s agrees with OpenSSL, whatever the length of the key', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 100 }), fc.uint8Array({ maxLength: 200 }), (key, input) => {
-      expect(hex(hmacBlake2s(key, input))).toBe(createHmac('blake2s256', key).update(input).digest('hex'))
-    }),
-  )
-})
-
-describe('HKDF', () => {
-  // golang.zx2c4.com/wireguard, device/kdf_test.go.
-  test.each([
-    {
-      key: 'test-key',
-      input: 'test-input',
-      outputs: [
-        '6f0e5ad38daba1bea8a0d213688736f19763239305e0f58aba697f9ffc41c633',
-        'df1194df20802a4fe594cde27e92991c8cae66c366e8106aaa937a55fa371e8a',
-        'fac6e2745a325f5dc5d11a5b165aad08b0ada28e7b4e666b7c077934a4d76c24',
-      ],
-    },
-    {
-      key: 'wireguard',
-      input: 'wireguard',
-      outputs: [
-        '491d43bbfdaa8750aaf535e334ecbfe5129967cd64635101c566d4caefda96e8',
-        '1e71a379baefd8a79aa4662212fcafe19a23e2b609a3db7d6bcba8f560e3d25f',
-        '31e1ae48bddfbe5de38f295e5452b1909a1b4e38e183926af3780b0c1e1f0160',
-      ],
-    },
-    {
-      key: '',
-      input: '',
-      outputs: [
-        '8387b46bf43eccfcf349552a095d8315c4055beb90208fb1be23b894bc2ed5d0',
-        '58a0e5f6faefccf4807bff1f05fa8a9217945762040bcec2f4b4a62bdfe0e86e',
-        '0ce6ea98ec548f8e281e93e32db65621c45eb18dc6f0a7ad94178610a2f7338e',
-      ],
-    },
-  ])('of "$key" and "$input"', ({ key, input, outputs }) => {
-    for (const count of [1, 2, 3] as const) {
-      const keys = deriveKeys(count, Buffer.from(key), Buffer.from(input))
-      expect(keys.map(hex)).toEqual(outputs.slice(0, count))
-    }
-  })
-
-  test('is RFC 5869 with the chaining key as salt and no info, by OpenSSL', () => {
+  test('keyed, agrees with noble, whatever the length of the key', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array({ maxLength: 64 }), (salt, input) => {
-        const expected = Buffer.from(hkdfSync('blake2s256', input, salt, '', 96)).toString('hex')
-        expect(deriveKeys(3, salt, input).map(hex).join('')).toBe(expected)
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 32 }), inputs, (key, parts) => {
+        expect(hex(keyedMac(key, ...parts))).toBe(hex(blake2s(Buffer.concat(parts), { dkLen: 16, key })))
       }),
     )
   })
+
+  test.each([0, 1, 63, 64, 65, 127, 128, 129, 192])('of %i bytes, which is around a block', (length) => {
+    const input = Buffer.alloc(length, 0xa5)
+    expect(hex(hash(input))).toBe(hex(blake2s(input)))
+    const key = Buffer.alloc(32, 0x5a)
+    expect(hex(keyedMac(key, input))).toBe(hex(blake2s(input, { dkLen: 16, key })))
+  })
+
+  test('a key of more than 32 bytes is refused', () => {
+    expect(() => keyedMac(new Uint8Array(33), new Uint8Array(1))).toThrow('at most 32 bytes')
+  })
+
+  test('compresses in memory anywhere, leaves the block as it is, and counts', () => {
+    const memory = Buffer.alloc(200, 0x5a)
+    const view = new DataView(memory.buffer, memory.byteOffset + 7, 64)
+    const [one, another] = [INITIAL.slice(), INITIAL.slice()]
+    compress(one, view, 64, false)
+    compress(another, view, 64, true)
+    expect(one).not.toEqual(another)
+    expect(memory).toEqual(Buffer.alloc(200, 0x5a))
+    const third = INITIAL.slice()
+    compress(third, view, 128, false)
+    expect(third).not.toEqual(one)
+  })
 })
+
+const inputs = fc.array(fc.uint8Array({ maxLength: 150 }), { maxLength: 4 })
 
 /** The bytes that RFC 7693 appendix E hashes: a Fibonacci sequence from a seed, of which here always the length. */
 function sequence(length: number): Uint8Array {

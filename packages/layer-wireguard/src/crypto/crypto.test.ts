@@ -1,16 +1,20 @@
 import { makeFallback, runtimeWith } from '@millrace/core'
 import { OPENSSL, type OpenSsl } from '@millrace/native'
 import { describe, expect, test } from 'vitest'
-import { aeads, CRYPTO, chooseCrypto, chooseFrom, curves } from './crypto.ts'
+import { aeads, CRYPTO, chooseCrypto, chooseFrom, curves, oneTimeAeads } from './crypto.ts'
 import { nodeCrypto } from './node.ts'
-import type { Aead, Curve } from './provider.ts'
-import { aeadIsRight, curveIsRight } from './self-test.ts'
+import type { Aead, Curve, OneTimeAead } from './provider.ts'
+import { aeadIsRight, curveIsRight, oneTimeAeadIsRight } from './self-test.ts'
 
 const openSsl = makeFallback(OPENSSL)
+const POINT = nodeCrypto.publicKey(new Uint8Array(32).fill(1))
 
 describe('the self-test', () => {
   test.each([...aeads(openSsl)])('is passed by the AEAD of $name', (aead) => expect(aeadIsRight(aead)).toBe(true))
   test.each([...curves(openSsl)])('is passed by the X25519 of $name', (curve) => expect(curveIsRight(curve)).toBe(true))
+  test.each([...oneTimeAeads(openSsl)])('is passed by the AEAD for handshakes of $name', (aead) => {
+    expect(oneTimeAeadIsRight(aead)).toBe(true)
+  })
 
   const throws = (): never => {
     throw new Error('no such algorithm')
@@ -24,6 +28,18 @@ describe('the self-test', () => {
   ]
   test.each(brokenAeads)('finds out an AEAD that %s', (_what, aead) => {
     expect(aeadIsRight({ name: 'broken', aead })).toBe(false)
+  })
+
+  const brokenOneTimeAeads: readonly [string, Partial<OneTimeAead>][] = [
+    ['throws', { sealOnce: throws }],
+    ['throws at a forgery', { openOnce: (...of) => nodeCrypto.openOnce(...of) ?? throws() }],
+    ['seals wrongly', { sealOnce: (_key, associated, text) => nodeCrypto.sealOnce(POINT, associated, text) }],
+    ['leaves out the associated data', { sealOnce: (key, _, text) => nodeCrypto.sealOnce(key, POINT, text) }],
+    ['opens anything', { openOnce: (_key, _associated, sealed) => new Uint8Array(sealed.length - 16).fill(0xa5) }],
+    ['opens nothing', { openOnce: () => undefined }],
+  ]
+  test.each(brokenOneTimeAeads)('finds out an AEAD for handshakes that %s', (_what, difference) => {
+    expect(oneTimeAeadIsRight({ ...nodeCrypto, ...difference })).toBe(false)
   })
 
   const brokenCurves: readonly [string, Partial<Curve>][] = [
@@ -87,7 +103,7 @@ describe('the choice of a provider', () => {
     test.each(poor)('but without %s falls back', (_what, difference, name) => {
       const choice = chooseFrom({ chacha20Poly1305, evp, x25519, addressOf, ...difference })
       expect(choice.name).toBe(name)
-      expect([aeadIsRight(choice), curveIsRight(choice)]).toEqual([true, true])
+      expect([aeadIsRight(choice), curveIsRight(choice), oneTimeAeadIsRight(choice)]).toEqual([true, true, true])
     })
   })
 })

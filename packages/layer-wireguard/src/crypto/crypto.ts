@@ -5,8 +5,9 @@ import { nobleCrypto } from './noble.ts'
 import { nodeCrypto } from './node.ts'
 import { openSslAead } from './openssl-aead.ts'
 import { openSslCurve } from './openssl-curve.ts'
-import type { Aead, CryptoProvider, Curve } from './provider.ts'
-import { aeadIsRight, curveIsRight } from './self-test.ts'
+import { openSslOneTimeAead } from './openssl-one-time-aead.ts'
+import type { Aead, CryptoProvider, Curve, OneTimeAead } from './provider.ts'
+import { aeadIsRight, curveIsRight, oneTimeAeadIsRight } from './self-test.ts'
 
 export { type AeadKey, type CryptoProvider, KEY_LENGTH, SEAL_HEADROOM, TAG_LENGTH } from './provider.ts'
 
@@ -15,6 +16,7 @@ type Make<T> = (openSsl: OpenSsl | undefined) => T | undefined
 // The fastest first.
 const AEADS: readonly Make<Aead>[] = [openSslAead, evpAead, () => nodeCrypto, () => nobleCrypto]
 const CURVES: readonly Make<Curve>[] = [openSslCurve, () => nodeCrypto, () => nobleCrypto]
+const ONE_TIME_AEADS: readonly Make<OneTimeAead>[] = [openSslOneTimeAead, () => nodeCrypto, () => nobleCrypto]
 
 /** The AEADs that are here, the fastest first, each made when it is asked for. */
 export function aeads(openSsl: OpenSsl | undefined): Generator<Aead> {
@@ -26,9 +28,15 @@ export function curves(openSsl: OpenSsl | undefined): Generator<Curve> {
   return made(CURVES, openSsl)
 }
 
+/** The AEADs for a handshake that are here, the fastest first. */
+export function oneTimeAeads(openSsl: OpenSsl | undefined): Generator<OneTimeAead> {
+  return made(ONE_TIME_AEADS, openSsl)
+}
+
 /**
- * The fastest AEAD and the fastest X25519 that are here and give the right answers, each by itself: OpenSSL's inner
- * functions, its public ones, Node's API, noble. Named after both if they differ. Never throws.
+ * The fastest AEAD, the fastest X25519 and the fastest AEAD for handshakes that are here and give the right answers, each
+ * by itself: OpenSSL's inner functions, its public ones, Node's API, noble. Named after the first two if they differ.
+ * Never throws.
  */
 export function chooseCrypto(): CryptoProvider {
   return chooseFrom(makeFallback(OPENSSL))
@@ -38,11 +46,14 @@ export function chooseCrypto(): CryptoProvider {
 export function chooseFrom(openSsl: OpenSsl | undefined): CryptoProvider {
   const cipher = first(aeads(openSsl), aeadIsRight) ?? nobleCrypto
   const curve = first(curves(openSsl), curveIsRight) ?? nobleCrypto
+  const oneTime = first(oneTimeAeads(openSsl), oneTimeAeadIsRight) ?? nobleCrypto
   return {
     name: cipher.name === curve.name ? cipher.name : `${cipher.name}, X25519 ${curve.name}`,
     sharedSecret: (privateKey, publicKey) => curve.sharedSecret(privateKey, publicKey),
     publicKey: (privateKey) => curve.publicKey(privateKey),
     aead: (key) => cipher.aead(key),
+    sealOnce: (key, associated, plaintext) => oneTime.sealOnce(key, associated, plaintext),
+    openOnce: (key, associated, sealed) => oneTime.openOnce(key, associated, sealed),
   }
 }
 

@@ -3,6 +3,8 @@ import { x25519 } from '@noble/curves/ed25519.js'
 import { writeNonce } from './nonce.ts'
 import type { AeadKey, CryptoProvider } from './provider.ts'
 
+const ZERO_NONCE = new Uint8Array(12)
+
 /** The reference: pure JavaScript, there wherever JavaScript is. */
 export const nobleCrypto: CryptoProvider = {
   name: 'noble',
@@ -16,6 +18,14 @@ export const nobleCrypto: CryptoProvider = {
   },
   publicKey: (privateKey) => x25519.getPublicKey(privateKey),
   aead: (key) => new NobleKey(key),
+  sealOnce: (key, associated, plaintext) => chacha20poly1305(key, ZERO_NONCE, associated).encrypt(plaintext),
+  openOnce(key, associated, sealed) {
+    try {
+      return chacha20poly1305(key, ZERO_NONCE, associated).decrypt(sealed)
+    } catch {
+      return undefined
+    }
+  },
 }
 
 class NobleKey implements AeadKey {

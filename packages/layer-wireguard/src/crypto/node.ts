@@ -7,13 +7,14 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { writeNonce } from './nonce.ts'
-import { type AeadKey, type CryptoProvider, KEY_LENGTH } from './provider.ts'
+import { type AeadKey, type CryptoProvider, KEY_LENGTH, TAG_LENGTH } from './provider.ts'
 
 // X25519 keys in their DER wrappings (RFC 8410 §4, §7): all of it but the 32 bytes is constant.
 const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex')
 const SPKI = Buffer.from('302a300506032b656e032100', 'hex')
 const CIPHER = 'chacha20-poly1305'
-const TAG = { authTagLength: 16 }
+const TAG = { authTagLength: TAG_LENGTH }
+const ZERO_NONCE = new Uint8Array(12)
 
 /** Node's own OpenSSL, through the public API. */
 export const nodeCrypto: CryptoProvider = {
@@ -34,6 +35,29 @@ export const nodeCrypto: CryptoProvider = {
     return Uint8Array.from(der.subarray(SPKI.length))
   },
   aead: (key) => new NodeKey(key),
+  sealOnce(key, associated, plaintext) {
+    const cipher = createCipheriv(CIPHER, key, ZERO_NONCE, TAG)
+    cipher.setAAD(associated, { plaintextLength: plaintext.length })
+    const sealed = new Uint8Array(plaintext.length + TAG_LENGTH)
+    sealed.set(cipher.update(plaintext))
+    cipher.final()
+    sealed.set(cipher.getAuthTag(), plaintext.length)
+    return sealed
+  },
+  openOnce(key, associated, sealed) {
+    const length = sealed.length - TAG_LENGTH
+    if (length < 0) return undefined
+    try {
+      const decipher = createDecipheriv(CIPHER, key, ZERO_NONCE, TAG)
+      decipher.setAAD(associated, { plaintextLength: length })
+      decipher.setAuthTag(sealed.subarray(length))
+      const plaintext = decipher.update(sealed.subarray(0, length))
+      decipher.final()
+      return Uint8Array.from(plaintext)
+    } catch {
+      return undefined
+    }
+  },
 }
 
 function privateObject(privateKey: Uint8Array): KeyObject {

@@ -36,8 +36,20 @@ export interface Curve {
   publicKey(privateKey: Uint8Array): Uint8Array
 }
 
+/** Associated data and plaintext of a {@link OneTimeAead} have at most this many bytes each. */
+export const ONE_TIME_LIMIT = 128
+
 /**
- * The primitives that have more than one implementation. The hash (BLAKE2s) and the AEAD of the handshake are always
- * noble's: neither is on the packet path.
+ * ChaCha20-Poly1305 (RFC 8439) with associated data under keys that encrypt once, as those of a handshake do (Noise
+ * §5.1): the nonce is zero. A key has {@link KEY_LENGTH} bytes.
  */
-export interface CryptoProvider extends Aead, Curve {}
+export interface OneTimeAead {
+  readonly name: string
+  /** Ciphertext and tag. */
+  sealOnce(key: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array
+  /** The plaintext of ciphertext and tag; undefined if they do not authenticate. Never throws. */
+  openOnce(key: Uint8Array, associated: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
+}
+
+/** The primitives that have more than one implementation. The hash has one: see blake2s-rounds.ts. */
+export interface CryptoProvider extends Aead, Curve, OneTimeAead {}

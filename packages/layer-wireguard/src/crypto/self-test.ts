@@ -1,5 +1,5 @@
 import { nobleCrypto } from './noble.ts'
-import { type Aead, type Curve, SEAL_HEADROOM } from './provider.ts'
+import { type Aead, type Curve, type OneTimeAead, SEAL_HEADROOM } from './provider.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex')
 
@@ -12,6 +12,8 @@ const PUBLIC = hex('de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f88
 
 /** Lengths around the blocks of both primitives, and long enough for the widest assembly there is. */
 const LENGTHS = [0, 1, 16, 63, 64, 65, 511, 1420, 1424]
+/** What a handshake seals: nothing, a time stamp, a key; and what takes two blocks. */
+const ONE_TIME_LENGTHS = [0, 12, 32, 100]
 
 /** Whether an X25519 gives the known answers. Never throws. */
 export function curveIsRight(curve: Curve): boolean {
@@ -32,6 +34,26 @@ export function aeadIsRight(aead: Aead): boolean {
   } catch {
     return false
   }
+}
+
+/** Whether an AEAD for handshakes agrees with noble's, and takes no forgery. Never throws. */
+export function oneTimeAeadIsRight(aead: OneTimeAead): boolean {
+  try {
+    return ONE_TIME_LENGTHS.every((length) => sealsAndOpensOnce(aead, length))
+  } catch {
+    return false
+  }
+}
+
+function sealsAndOpensOnce(aead: OneTimeAead, length: number): boolean {
+  const plaintext = Buffer.alloc(length, 0xa5)
+  const sealed = Buffer.from(nobleCrypto.sealOnce(SHARED, PUBLIC, plaintext))
+  if (!sealed.equals(aead.sealOnce(SHARED, PUBLIC, plaintext))) return false
+  const opened = aead.openOnce(SHARED, PUBLIC, sealed)
+  if (opened === undefined || !plaintext.equals(opened)) return false
+  if (aead.openOnce(SHARED, PRIVATE, sealed) !== undefined) return false
+  sealed[length] = (sealed[length] as number) ^ 1
+  return aead.openOnce(SHARED, PUBLIC, sealed) === undefined
 }
 
 function sealsAndOpens(aead: Aead, length: number): boolean {

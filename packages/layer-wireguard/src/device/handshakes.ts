@@ -103,7 +103,7 @@ export class Handshakes {
     if (peer === undefined) return this.#state.output.unknownPeer?.(id, packet) ? CONSUMED : 'unknown-peer'
     const staticShared = this.#state.staticSharedOf(peer)
     if (staticShared === undefined) return this.#state.whyNoHandshake()
-    const timestamp = finishInitiation(opened, staticShared, initiation.encryptedTimestamp(message))
+    const timestamp = finishInitiation(crypto, opened, staticShared, initiation.encryptedTimestamp(message))
     if (timestamp === undefined) return 'initiation-not-authentic'
     if (!isLater(timestamp, peer.latestTimestamp)) return 'initiation-replayed'
     if (now - peer.lastInitiationAt < INITIATION_FLOOD_GAP) return 'initiation-flood'

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Random, SocketAddress } from '@millrace/core'
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { hash, keyedMac } from '../crypto/blake2s.ts'
+import { hash, keyedMac } from '../crypto/hashes.ts'
 import { COOKIE_SECRET_LIFETIME, LABEL_COOKIE } from './constants.ts'
 import { MACS_LENGTH, readUint32, writeCookieReply } from './messages.ts'
 

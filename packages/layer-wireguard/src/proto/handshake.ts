@@ -51,9 +51,9 @@ export function createInitiation(
   const es = crypto.sharedSecret(ephemeralPrivate, remoteStatic)
   if (es === undefined) return undefined
   symmetric.mixKey(es)
-  const encryptedStatic = symmetric.encryptAndHash(local.publicKey)
+  const encryptedStatic = symmetric.encryptAndHash(crypto, local.publicKey)
   symmetric.mixKey(staticShared)
-  const encryptedPayload = symmetric.encryptAndHash(payload)
+  const encryptedPayload = symmetric.encryptAndHash(crypto, payload)
   return { ephemeral, encryptedStatic, encryptedPayload, state: { symmetric, ephemeralPrivate } }
 }
 
@@ -72,19 +72,20 @@ export function openInitiation(
   const es = crypto.sharedSecret(local.privateKey, ephemeral)
   if (es === undefined) return undefined
   symmetric.mixKey(es)
-  const remoteStatic = symmetric.decryptAndHash(encryptedStatic)
+  const remoteStatic = symmetric.decryptAndHash(crypto, encryptedStatic)
   if (remoteStatic === undefined) return undefined
   return { symmetric, remoteEphemeral: ephemeral.slice(), remoteStatic }
 }
 
 /** The responder's second half: the payload, which proves that the initiator holds its static key. */
 export function finishInitiation(
+  crypto: CryptoProvider,
   { symmetric }: ReceivedInitiation,
   staticShared: Uint8Array,
   encryptedPayload: Uint8Array,
 ): Uint8Array | undefined {
   symmetric.mixKey(staticShared)
-  return symmetric.decryptAndHash(encryptedPayload)
+  return symmetric.decryptAndHash(crypto, encryptedPayload)
 }
 
 /** `<- e, ee, se, psk`, from the responder, which has its transport keys with it. */
@@ -104,7 +105,7 @@ export function createResponse(
   symmetric.mixKey(ee)
   symmetric.mixKey(se)
   symmetric.mixKeyAndHash(presharedKey)
-  const encryptedPayload = symmetric.encryptAndHash(payload)
+  const encryptedPayload = symmetric.encryptAndHash(crypto, payload)
   const [receive, send] = symmetric.split()
   return { ephemeral, encryptedPayload, keys: { send, receive } }
 }
@@ -127,7 +128,7 @@ export function readResponse(
   symmetric.mixKey(ee)
   symmetric.mixKey(se)
   symmetric.mixKeyAndHash(presharedKey)
-  const payload = symmetric.decryptAndHash(encryptedPayload)
+  const payload = symmetric.decryptAndHash(crypto, encryptedPayload)
   if (payload === undefined) return undefined
   const [send, receive] = symmetric.split()
   return { payload, keys: { send, receive } }

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { hash, keyedMac } from '../crypto/blake2s.ts'
+import { hash, keyedMac } from '../crypto/hashes.ts'
 import { COOKIE_LIFETIME, LABEL_COOKIE, LABEL_MAC1 } from './constants.ts'
 import { cookieReply, MACS_LENGTH } from './messages.ts'
 

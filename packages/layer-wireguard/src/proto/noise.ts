@@ -1,7 +1,5 @@
-import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { deriveKeys, hash } from '../crypto/blake2s.ts'
-
-const ZERO_NONCE = new Uint8Array(12)
+import { deriveKeys, hash } from '../crypto/hashes.ts'
+import type { OneTimeAead } from '../crypto/provider.ts'
 
 /** Noise's symmetric state (Noise §5.2): chaining key, transcript hash, and the key of the next encryption. */
 export class SymmetricState {
@@ -43,21 +41,17 @@ export class SymmetricState {
   }
 
   /** Every key here encrypts once, so the nonce is always zero. */
-  encryptAndHash(plaintext: Uint8Array): Uint8Array {
-    const ciphertext = chacha20poly1305(this.#key, ZERO_NONCE, this.#hash).encrypt(plaintext)
+  encryptAndHash(aead: OneTimeAead, plaintext: Uint8Array): Uint8Array {
+    const ciphertext = aead.sealOnce(this.#key, this.#hash, plaintext)
     this.mixHash(ciphertext)
     return ciphertext
   }
 
   /** Undefined if it does not authenticate; the state is then of no further use. */
-  decryptAndHash(ciphertext: Uint8Array): Uint8Array | undefined {
-    try {
-      const plaintext = chacha20poly1305(this.#key, ZERO_NONCE, this.#hash).decrypt(ciphertext)
-      this.mixHash(ciphertext)
-      return plaintext
-    } catch {
-      return undefined
-    }
+  decryptAndHash(aead: OneTimeAead, ciphertext: Uint8Array): Uint8Array | undefined {
+    const plaintext = aead.openOnce(this.#key, this.#hash, ciphertext)
+    if (plaintext !== undefined) this.mixHash(ciphertext)
+    return plaintext
   }
 
   /** The transport keys: first what the initiator sends with, then what it receives with. Wipes this state. */
