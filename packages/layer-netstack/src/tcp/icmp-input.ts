@@ -1,0 +1,84 @@
+import type { IpPacket } from '@millrace/core'
+import type { Connection } from './connection.ts'
+import { KEY_WORDS, writeMapped } from './connection-key.ts'
+import type { Engine } from './engine.ts'
+import { TCP } from './flags.ts'
+import { TIMESTAMP_OPTION } from './segment-writer.ts'
+import { distance } from './sequence.ts'
+import { ESTABLISHED, maySend, SYN_SENT } from './state.ts'
+
+const ICMP = 1
+const ICMPV6 = 58
+/** Less than this no path has (RFC 1122 §3.3.3, RFC 8200 §5): who says so wants us to send crumbs. */
+const SMALLEST_MTU_4 = 576
+const SMALLEST_MTU_6 = 1280
+/** Codes of RFC 792 and RFC 4443 that mean that nobody listens. */
+const PORT_UNREACHABLE_4 = 3
+const PORT_UNREACHABLE_6 = 4
+
+/**
+ * What an ICMP error about one of our segments does. It is believed only if it quotes a number that is under way
+ * (RFC 5927 §4.1), and it ends nothing but a connection that is being opened: to one that stands it is news of a passing
+ * trouble (RFC 1122 §4.2.3.9), but for a path that takes only smaller packets (RFC 1191, RFC 8201).
+ */
+export class IcmpInput {
+  readonly #engine: Engine
+  readonly #key: Int32Array = new Int32Array(KEY_WORDS)
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** Returns the reason for a drop, or undefined. `packet` has a right checksum. */
+  receive(packet: IpPacket): string | undefined {
+    const { view, version, transport, protocol } = packet
+    if (transport === 0 || packet.isFragment || protocol !== (version === 4 ? ICMP : ICMPV6)) return 'not-icmp'
+    const type = view.getUint8(transport)
+    const code = view.getUint8(transport + 1)
+    const isTooBig = version === 4 ? type === 3 && code === 4 : type === 2
+    if (!isTooBig && type !== (version === 4 ? 3 : 1)) return 'icmp-type-not-used'
+    const tcp = this.#readQuoted(packet)
+    if (tcp === 0) return 'icmp-not-about-tcp'
+    const c = this.#engine.table.find(this.#key)
+    if (c === undefined) return 'icmp-no-connection'
+    const ahead = distance(c.sndUna, view.getInt32(tcp + 4))
+    if (ahead < 0 || ahead >= distance(c.sndUna, c.sndNxt)) return 'icmp-outside-window'
+    if (isTooBig) return this.#shrink(c, version === 4 ? view.getUint16(transport + 6) : view.getUint32(transport + 4))
+    if (c.state !== SYN_SENT) return 'icmp-soft-error'
+    const refused = code === (version === 4 ? PORT_UNREACHABLE_4 : PORT_UNREACHABLE_6)
+    this.#engine.kill(c, refused ? 'refused' : 'unreachable')
+    return undefined
+  }
+
+  /** Sets the key by what is quoted, which went from us to the other end. Returns where its TCP header lies, or 0. */
+  #readQuoted({ view, version, offset, length, transport }: IpPacket): number {
+    const ip = transport + 8
+    const end = offset + length
+    const key = this.#key
+    if (ip + (version === 4 ? 20 : 40) + 8 > end || view.getUint8(ip) >> 4 !== version) return 0
+    if (view.getUint8(ip + (version === 4 ? 9 : 6)) !== TCP) return 0
+    const tcp = ip + (version === 4 ? (view.getUint8(ip) & 15) * 4 : 40)
+    if (tcp + 8 > end) return 0
+    if (version === 4) {
+      if (tcp < ip + 20 || (view.getUint16(ip + 6) & 0x1fff) !== 0) return 0
+      writeMapped(key, 0, view.getInt32(ip + 12))
+      writeMapped(key, 4, view.getInt32(ip + 16))
+    } else for (let i = 0; i < 8; i++) key[i] = view.getInt32(ip + 8 + i * 4)
+    key[8] = view.getInt32(tcp)
+    return tcp
+  }
+
+  /** Makes the segments fit, and sends those again that did not; no sign of congestion. */
+  #shrink(c: Connection, mtu: number): string | undefined {
+    if (!maySend(c.state) || c.state < ESTABLISHED) return 'icmp-soft-error'
+    const smallest = c.version === 4 ? SMALLEST_MTU_4 : SMALLEST_MTU_6
+    const headers = (c.version === 4 ? 40 : 60) + (c.timestampsOk ? TIMESTAMP_OPTION : 0)
+    const mss = Math.max(mtu, smallest) - headers
+    if (mss >= c.mss) return 'icmp-nothing-new'
+    c.mss = mss
+    c.congestion.resize(mss)
+    for (let i = 0; i < c.sent.count; i++) if (c.sent.sizeOf(i) > mss) c.sent.markLost(i)
+    this.#engine.touch(c)
+    return undefined
+  }
+}

@@ -1,0 +1,126 @@
+import {
+  asIpPacket,
+  checksum,
+  ICMP_ERROR_MAXIMUM,
+  type IcmpErrorKind,
+  type IpPacket,
+  type PooledPacket,
+  parseIp,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+  TokenBucket,
+  writeIcmpError,
+} from '@millrace/core'
+import type { Connection } from './connection.ts'
+import { ACK, RST, SYN, TCP, TCP_HEADER } from './flags.ts'
+import type { Segment } from './segment.ts'
+import { type Outbox, writeIpHeader } from './segment-writer.ts'
+
+/** Answers that belong to no connection, or no longer: RSTs (RFC 9293 §3.10.7.1) and ICMP errors, within a rate. */
+export class StrayAnswers {
+  readonly #outbox: Outbox
+  readonly #bucket: TokenBucket
+  /** Not sent, to keep within the rate or because there was no packet to be had. */
+  unsent = 0
+
+  constructor(outbox: Outbox, perSecond: number) {
+    this.#outbox = outbox
+    this.#bucket = new TokenBucket({ perSecond, burst: Math.max(perSecond / 4, 1) })
+  }
+
+  /** The RST for a segment that no connection wants. A RST is never answered. */
+  refuseSegment(key: Int32Array, version: 4 | 6, segment: Segment, now: number, peer?: IpPacket['peer']): void {
+    const { flags } = segment
+    if ((flags & RST) !== 0) return
+    if ((flags & ACK) !== 0) this.#reset(key, version, RST, segment.acknowledgment, 0, now, peer)
+    else this.#reset(key, version, RST | ACK, 0, (segment.sequence + segment.span) | 0, now, peer)
+  }
+
+  /** The RST for the SYN of a connection that was asked for and not answered. */
+  refuseSyn(c: Connection, now: number): void {
+    this.#reset(c.key, c.version, RST | ACK, 0, (c.irs + 1) | 0, now, c.peer)
+  }
+
+  /** The RST by which a connection ends that both ends know of. */
+  abort(c: Connection, now: number): void {
+    this.#reset(c.key, c.version, RST | ACK, c.sndNxt, c.rcvNxt, now, c.peer)
+  }
+
+  /** The ICMP error about the SYN of a connection that was asked for and not answered. It comes from where the SYN went. */
+  reportSyn(c: Connection, kind: IcmpErrorKind, now: number): void {
+    const syn = this.#acquire(60, now)
+    const answer = syn && this.#outbox.acquire(ICMP_ERROR_MAXIMUM)
+    const offending = syn && answer && writeSyn(syn, c)
+    const error = offending && writeIcmpError(answer, offending, kind)
+    syn?.release()
+    if (error === undefined) {
+      answer?.release()
+      this.unsent++
+      return
+    }
+    error.direction = 'down'
+    error.peer = c.peer
+    this.#outbox.push(error)
+  }
+
+  #reset(
+    key: Int32Array,
+    version: 4 | 6,
+    flags: number,
+    sequence: number,
+    acknowledgment: number,
+    now: number,
+    peer?: IpPacket['peer'],
+  ): void {
+    const packet = this.#acquire(60, now)
+    if (packet === undefined) return
+    const reset = writeBare(packet, version, key, flags, sequence, acknowledgment)
+    reset.direction = 'down'
+    reset.peer = peer
+    reset.arrival = now
+    this.#outbox.push(reset)
+  }
+
+  #acquire(size: number, now: number): PooledPacket | undefined {
+    const packet = this.#bucket.take(now) ? this.#outbox.acquire(size) : undefined
+    if (packet === undefined) this.unsent++
+    return packet
+  }
+}
+
+/** A segment without options and data, from the local to the remote end of `key`. */
+function writeBare(
+  packet: PooledPacket,
+  version: 4 | 6,
+  key: Int32Array,
+  flags: number,
+  sequence: number,
+  acknowledgment: number,
+): IpPacket {
+  const header = version === 4 ? 20 : 40
+  const { view, offset } = packet
+  const tcp = offset + header
+  packet.length = header + TCP_HEADER
+  writeIpHeader(packet, version, key, header, packet.length)
+  view.setInt32(tcp, key[8] as number)
+  view.setInt32(tcp + 4, sequence)
+  view.setInt32(tcp + 8, acknowledgment)
+  view.setUint16(tcp + 12, (TCP_HEADER << 10) | flags)
+  view.setUint16(tcp + 14, 0)
+  view.setUint32(tcp + 16, 0)
+  const pseudo =
+    version === 4 ? pseudoHeaderSum4(view, offset, TCP, TCP_HEADER) : pseudoHeaderSum6(view, offset, TCP, TCP_HEADER)
+  view.setUint16(tcp + 16, checksum(view, tcp, TCP_HEADER, pseudo))
+  parseIp(packet)
+  return asIpPacket(packet)
+}
+
+/** The SYN that came in, as far as it is known: what an ICMP error quotes to tell its sender what it is about. */
+function writeSyn(packet: PooledPacket, c: Connection): IpPacket {
+  const key = new Int32Array(9)
+  key.set(c.key.subarray(4, 8), 0)
+  key.set(c.key.subarray(0, 4), 4)
+  const ports = c.key[8] as number
+  key[8] = (ports << 16) | (ports >>> 16)
+  return writeBare(packet, c.version, key, SYN, c.irs, 0)
+}
