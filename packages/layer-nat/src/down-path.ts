@@ -36,6 +36,7 @@ export class DownPath {
     const end = offset + packet.length
     if (session >= 0 && protocol === TCP) this.#table.useTcp(session, view, transport, end, false)
     else if (session >= 0) this.#table.use(session, false)
+    if (session >= 0) this.#table.view.count(session, false, packet.segments, packet.length)
     rewriteEnd(view, offset, transport, end, 'destination', address, insidePort, packet.segmentSize > 0)
     return undefined
   }

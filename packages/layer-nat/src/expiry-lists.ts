@@ -61,6 +61,11 @@ export class ExpiryLists {
     return this.#list[entry] as number
   }
 
+  /** When the entry's time last started anew. */
+  usedAt(entry: number): number {
+    return this.#used[entry] as number
+  }
+
   count(list: number): number {
     return this.#counts[list] as number
   }

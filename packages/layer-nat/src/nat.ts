@@ -13,8 +13,10 @@ import {
 import type { Observable } from 'rxjs'
 import { nameOf } from './egress.ts'
 import { Exhaustion, type NatEvent, type NatResource } from './exhaustion.ts'
+import { metricsOf, type NatMetric } from './metrics.ts'
 import type { NatOptions } from './options.ts'
 import { type Neighbours, RunningNat } from './running-nat.ts'
+import type { NatMapping } from './session-view.ts'
 import { type NatSettings, readOptions } from './settings.ts'
 import type { NatTableCounts } from './table-options.ts'
 
@@ -37,6 +39,13 @@ export interface NatLayer extends DuplexLayer<IpPacket> {
   readonly events: Observable<NatEvent>
   /** Undefined before start. Allocates. */
   statistics(): NatStatistics | undefined
+  /** Under the names that docs/nat.md lists; none before start. Allocates. */
+  metrics(): readonly NatMetric[]
+  /**
+   * The live sessions, in no order, or those of one peer, by its name. What begins or ends while you iterate may be missing.
+   * Allocates one at a time.
+   */
+  mappings(peer?: string): Iterable<NatMapping>
   /** Gives an address of the pool to nothing new, so that it can be taken away when what it has is over; false undoes that. */
   drain(address: string, draining?: boolean): void
 }
@@ -117,6 +126,19 @@ class Nat implements NatLayer {
       })),
       errorsInside: inside.statistics(),
       errorsOutside: outside.statistics(),
+    }
+  }
+
+  metrics(): readonly NatMetric[] {
+    if (this.#running === undefined) return []
+    return metricsOf({ ...this.#running.sources(), refused: this.#exhaustion.refused() })
+  }
+
+  *mappings(name?: string): Generator<NatMapping> {
+    if (this.#running === undefined) return
+    for (const mapping of this.#running.mappings()) {
+      const { peer } = mapping
+      if (name === undefined || name === (typeof peer === 'string' ? peer : peer.name)) yield mapping
     }
   }
 

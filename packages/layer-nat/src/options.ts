@@ -57,7 +57,7 @@ export interface NatOptions {
   readonly ports?: readonly [first: number, last: number]
   /** Ports never used because somebody on `address` listens there: a peer that got one could take over its answers (CVE-2021-3773). */
   readonly reservedPorts?: readonly number[]
-  /** Most sessions at once. Default 65,536; each takes about 180 bytes, at start. */
+  /** Most sessions at once. Default 65,536; each takes about 220 bytes, at start. */
   readonly sessions?: number
   /** Most sessions of one peer at once. Default a quarter of `sessions`. */
   readonly sessionsPerPeer?: number
@@ -80,5 +80,13 @@ export interface NatOptions {
    * where the kernel behind it is to count as the only hop.
    */
   readonly decrementTtl?: boolean
+  /**
+   * Called with a line of JSON, without a line break, as each session begins and ends; docs/nat.md says what is in it.
+   * Default: none. It says who talked to whom: RFC 6888 REQ-12 advises not to log that unless it is needed. Must not
+   * block; a line at which it throws is lost.
+   */
+  readonly flowLog?: (line: string) => void
+  /** Of lines; what is more is lost, and counted. Default 1,000 a second. */
+  readonly flowLogRate?: TokenBucketOptions
   readonly name?: string
 }

@@ -25,6 +25,11 @@ export class OutsidePorts {
     return this.#sets[protocol]
   }
 
+  /** Ports that may be held, of a protocol of which each has one inside endpoint. */
+  capacity(protocol: number): number | undefined {
+    return this.#sets[protocol]?.capacity
+  }
+
   held(protocol: number): number {
     return this.#sets[protocol]?.held ?? 0
   }

@@ -24,6 +24,7 @@ export class PortSet {
   #restingCount = 0
   readonly #first: number
   readonly #size: number
+  readonly #capacity: number
   readonly #rest: number
   readonly #random: Random
   #held = 0
@@ -38,6 +39,13 @@ export class PortSet {
     this.#random = random
     for (let port = first; port <= last; port++) this.#clear(port)
     for (const port of reserved) this.#set(port)
+    const kept = new Set(reserved.filter((port) => port >= first && port <= last))
+    this.#capacity = this.#size - kept.size
+  }
+
+  /** Ports in the range but for the reserved ones. */
+  get capacity(): number {
+    return this.#capacity
   }
 
   /** Ports held by mappings. */

@@ -8,11 +8,15 @@ import {
   type Timer,
 } from '@millrace/core'
 import { answersInside, answersOutside } from './answers.ts'
+import { DropCounts } from './drop-counts.ts'
 import type { Exhaustion } from './exhaustion.ts'
+import { FlowLog } from './flow-log.ts'
 import { FRAGMENT_LIFETIME } from './fragments.ts'
 import { IpIds } from './ip-ids.ts'
+import type { MetricSources } from './metrics.ts'
 import { Outlet } from './outlet.ts'
 import { HELD, Pipeline } from './pipeline.ts'
+import type { NatMapping } from './session-view.ts'
 import type { NatSettings } from './settings.ts'
 import { NatTable } from './table.ts'
 import { Translator, TURNED } from './translator.ts'
@@ -29,6 +33,7 @@ export class RunningNat {
   readonly table: NatTable
   readonly inside: IcmpAnswers
   readonly outside: IcmpAnswers
+  readonly #drops = new DropCounts()
   readonly #clock: Clock
   readonly #pipeline: Pipeline
   readonly #syns: UnsolicitedSyns | undefined
@@ -50,7 +55,7 @@ export class RunningNat {
     neighbours: Neighbours,
     exhaustion: Exhaustion,
   ) {
-    const { addresses, staticAddresses, egress } = settings
+    const { addresses, staticAddresses, egress, flowLog } = settings
     const secret = new Uint8Array(32)
     random.fill(secret)
     this.table = new NatTable({
@@ -59,6 +64,7 @@ export class RunningNat {
       egress: { ...egress, secret: egress.secret === undefined ? secret : new TextEncoder().encode(egress.secret) },
       random,
     })
+    if (flowLog !== undefined) this.table.log = new FlowLog(flowLog.write, flowLog.rate, this.table.view, clock)
     const all = [...addresses, ...staticAddresses.map(({ outside }) => outside)]
     const translator = new Translator(this.table, new IpIds(random), { ...settings, addresses: all })
     this.#pipeline = new Pipeline(translator, {
@@ -66,7 +72,7 @@ export class RunningNat {
       decrementTtl: settings.decrementTtl,
       pool,
       random,
-      drop,
+      drop: this.#drops.counting(drop),
       release: (packet, up, turned) => (turned ? this.#turned : up ? this.#lateUp : this.#lateDown).push(packet),
     })
     this.#lateUp = new Outlet(pool)
@@ -113,6 +119,23 @@ export class RunningNat {
     this.table.expire(this.#clock.now(), Number.POSITIVE_INFINITY)
   }
 
+  mappings(): Iterable<NatMapping> {
+    this.settle()
+    return this.table.view.list(this.#clock)
+  }
+
+  /** What metrics are taken from, but for what the exhaustion knows. */
+  sources(): Omit<MetricSources, 'refused'> {
+    this.settle()
+    return {
+      table: this.table,
+      drops: this.#drops,
+      errors: { inside: this.inside.statistics(), outside: this.outside.statistics() },
+      incompleteDatagrams: this.#pipeline.incomplete,
+      logLost: this.table.log?.lost,
+    }
+  }
+
   stop(): void {
     this.#timer?.cancel()
     this.#pipeline.expire(Number.POSITIVE_INFINITY)
@@ -136,7 +159,10 @@ export class RunningNat {
       if (reason === undefined) this.#kept[kept++] = packet
       else if (reason === TURNED) this.#turned.lend(packet)
       else if (reason === HELD) this.#timer ??= this.#clock.setTimer(FRAGMENT_LIFETIME, this.#releaseHeld)
-      else batch.drop(packet, reason)
+      else {
+        this.#drops.add(reason, packet.segments)
+        batch.drop(packet, reason)
+      }
     }
     if (kept === length) return
     batch.clear()

@@ -100,6 +100,16 @@ export class SessionTimers {
     if (refreshed || list !== this.#lists.listOf(session)) this.#lists.use(session, list, now)
   }
 
+  /** Of a TCP session. */
+  phase(session: number): TcpPhase {
+    return tcpPhase(this.#tcpState[session] as number)
+  }
+
+  /** When something last kept the session alive. */
+  usedAt(session: number): number {
+    return this.#lists.usedAt(session)
+  }
+
   /** Whether a TCP segment with this sequence number may be under way from one side. */
   isInFlight(session: number, up: boolean, sequence: number): boolean {
     return this.#windows.isInFlight(session, up, sequence)

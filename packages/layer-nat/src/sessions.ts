@@ -84,6 +84,10 @@ export class Sessions {
     return this.#outside.remote[session] as number
   }
 
+  remotePort(session: number): number {
+    return this.#outside.remotePort[session] as number
+  }
+
   mapping(session: number): number {
     return this.#mapping[session] as number
   }

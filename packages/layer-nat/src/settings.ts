@@ -29,6 +29,7 @@ export interface NatSettings {
   readonly fragmentedDatagrams: number
   readonly mtu: number
   readonly decrementTtl: boolean
+  readonly flowLog: { readonly write: (line: string) => void; readonly rate: TokenBucketOptions } | undefined
 }
 
 const MINUTE = 60_000
@@ -59,10 +60,9 @@ export function readOptions(options: NatOptions): NatSettings {
   const usable = (ports.last - ports.first + 1) * egress.addresses.length
   const portsPerPeer = options.portsPerPeer ?? Math.max(1024, Math.ceil(usable / 4))
   whole('portsPerPeer', portsPerPeer, 1, MAXIMUM_SESSIONS)
-  if (newSessionsPerPeer !== undefined) {
-    positive('newSessionsPerPeer.perSecond', newSessionsPerPeer.perSecond)
-    whole('newSessionsPerPeer.burst', newSessionsPerPeer.burst, 1, MAXIMUM_SESSIONS)
-  }
+  if (newSessionsPerPeer !== undefined) bucket('newSessionsPerPeer', newSessionsPerPeer)
+  const { flowLog, flowLogRate = { perSecond: 1000, burst: 1000 } } = options
+  bucket('flowLogRate', flowLogRate)
   whole('mtu', mtu, 576, 65_535)
   whole('fragmentedDatagrams', fragmentedDatagrams, 0, 65_536)
   duration('holdDown', holdDown, 0)
@@ -88,6 +88,7 @@ export function readOptions(options: NatOptions): NatSettings {
     fragmentedDatagrams,
     mtu,
     decrementTtl: options.decrementTtl ?? true,
+    flowLog: flowLog && { write: flowLog, rate: flowLogRate },
   }
 }
 
@@ -124,6 +125,11 @@ function readPorts({ ports = [1024, 65_535], reservedPorts = [] }: NatOptions): 
     throw new ConfigurationError(`nat reservedPorts: expected at least one port of ${first} to ${last} to be left`)
   }
   return { first, last, reserved: reservedPorts }
+}
+
+function bucket(name: string, { perSecond, burst }: TokenBucketOptions): void {
+  positive(`${name}.perSecond`, perSecond)
+  whole(`${name}.burst`, burst, 1, MAXIMUM_SESSIONS)
 }
 
 function readTimeouts({ timeouts: { tcpTransitory, ...given } = {} }: NatOptions): NatTimeouts {

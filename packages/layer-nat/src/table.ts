@@ -1,6 +1,8 @@
 import { type Account, Accounts, type Owner } from './accounts.ts'
 import { ADDRESS_DEPENDENT, type BehaviourTable, ENDPOINT_INDEPENDENT } from './behaviour.ts'
 import { Egress } from './egress.ts'
+import { endOf, FlowCounts } from './flow-counts.ts'
+import type { FlowLog } from './flow-log.ts'
 import { Lookups } from './lookups.ts'
 import { Mappings } from './mappings.ts'
 import { Opener } from './opener.ts'
@@ -8,6 +10,7 @@ import { OutsidePorts } from './outside-ports.ts'
 import { Permissions } from './permissions.ts'
 import { ICMP, UDP } from './protocols.ts'
 import { SessionTimers } from './session-timers.ts'
+import { SessionView } from './session-view.ts'
 import { Sessions } from './sessions.ts'
 import { StaticMappings } from './statics.ts'
 import type { NatTableCounts, NatTableOptions, Refusal } from './table-options.ts'
@@ -25,6 +28,11 @@ export class NatTable {
   readonly lookups: Lookups
   readonly statics: StaticMappings
   readonly egress: Egress
+  /** Of each outside address, in the order of the pool. */
+  readonly ports: readonly OutsidePorts[]
+  readonly view: SessionView
+  readonly flows: FlowCounts
+  log: FlowLog | undefined
   readonly #sessions: Sessions
   readonly #mappings: Mappings
   /** Where filtering is address-dependent and mapping is not. */
@@ -32,11 +40,8 @@ export class NatTable {
   readonly #timers: SessionTimers
   readonly #accounts: Accounts
   readonly #opener: Opener
-  readonly #ports: readonly OutsidePorts[]
   readonly #behaviours: BehaviourTable
   #now = Number.NEGATIVE_INFINITY
-  #opened = 0
-  #expired = 0
 
   constructor(options: NatTableOptions) {
     const { sessions, ports, random, behaviours, endpoints, egress } = options
@@ -49,14 +54,16 @@ export class NatTable {
     this.#permissions = permits ? new Permissions(sessions, key) : undefined
     this.statics = new StaticMappings(endpoints, options.addresses, key)
     this.#timers = new SessionTimers(sessions, options.timeouts)
+    this.view = new SessionView(sessions, this.#sessions, this.#timers)
+    this.flows = new FlowCounts(egress.addresses)
     this.#accounts = new Accounts(options)
     this.egress = new Egress(egress)
-    this.#ports = egress.addresses.map((address) => {
+    this.ports = egress.addresses.map((address) => {
       const forwarded = endpoints.filter(({ outside }) => outside === address).map(({ outsidePort }) => outsidePort)
       const range = { ...ports, reserved: [...ports.reserved, ...forwarded] }
       return new OutsidePorts(range, options.holdDown, mapping, random)
     })
-    this.#opener = new Opener(this.#sessions, this.#mappings, this.egress, this.#ports, mapping, random)
+    this.#opener = new Opener(this.#sessions, this.#mappings, this.egress, this.ports, mapping, random)
     const tables = {
       behaviours,
       sessions: this.#sessions,
@@ -126,8 +133,10 @@ export class NatTable {
     if (this.#grants(protocol)) this.#permissions?.grant(protocol, opener.address, opener.port, remote)
     this.#accounts.add(account)
     this.#timers.begin(session, protocol, inbound, this.#now)
-    this.#opened++
+    this.view.begin(session, this.#now)
+    this.flows.begin(opener.address, protocol)
     this.lookups.match.set(session, opener.address, opener.port)
+    this.log?.opened(session, this.#now)
     return undefined
   }
 
@@ -157,13 +166,12 @@ export class NatTable {
 
   /** Live sessions by kind, and what became of those before. */
   counts(): NatTableCounts {
-    const held = (protocol: number): number => this.#ports.reduce((sum, ports) => sum + ports.held(protocol), 0)
+    const held = (protocol: number): number => this.ports.reduce((sum, ports) => sum + ports.held(protocol), 0)
     return {
       ...this.#timers.counts(),
       udpPorts: held(UDP),
       icmpIdentifiers: held(ICMP),
-      opened: this.#opened,
-      expired: this.#expired,
+      ...this.flows.totals,
     }
   }
 
@@ -175,10 +183,13 @@ export class NatTable {
     if (this.#grants(protocol)) this.#permissions?.revoke(protocol, address, port, sessions.remote(session))
     const mapping = sessions.mapping(session)
     if (mapping >= 0 && this.#mappings.release(mapping)) this.#opener.release(protocol, address, port, this.#now)
-    this.#accounts.remove(sessions.account(session) as Account)
+    const why = endOf(protocol, this.#timers.phase(session))
+    this.flows.end(address, protocol, why)
+    const account = sessions.account(session) as Account
+    this.#accounts.remove(account)
     sessions.remove(session)
     this.#timers.end(session)
-    this.#expired++
+    this.log?.closed(session, account.owner, why, this.#now)
   }
 
   #grants(protocol: number): boolean {

@@ -86,9 +86,10 @@ export class UpPath {
   }
 
   #leave(packet: IpPacket): void {
-    const { address, port } = this.#lookups.match
+    const { session, address, port } = this.#lookups.match
     this.#hop.pass(packet)
     const { view, offset, transport, segmentSize } = packet
+    if (session >= 0) this.#table.view.count(session, true, packet.segments, packet.length)
     rewriteEnd(view, offset, transport, offset + packet.length, 'source', address, port, segmentSize > 0)
     this.#renumber(packet)
   }

@@ -1,5 +1,5 @@
 import { decodePacket, icmpError, ipv4, LayerRig, tcpSegment } from '@millrace/core/testing'
-import { nat } from '../nat.ts'
+import { type NatLayer, nat } from '../nat.ts'
 import type { NatOptions } from '../options.ts'
 
 export const CLIENT = '10.0.0.2'
@@ -16,7 +16,11 @@ export class Conversation {
   }
 
   static async begin(options: Partial<NatOptions> = {}): Promise<Conversation> {
-    return new Conversation(await LayerRig.start(nat({ address: NAT, ...options })))
+    return Conversation.through(nat({ address: NAT, ...options }))
+  }
+
+  static async through(layer: NatLayer): Promise<Conversation> {
+    return new Conversation(await LayerRig.start(layer))
   }
 
   /** Sends a segment and tells whether it came out. `data` is bytes of payload. */
