@@ -1,7 +1,8 @@
 import { runtimeWith } from '@millrace/core'
 import { CRYPTO } from '@millrace/layer-wireguard'
 import { expect, test } from 'vitest'
-import { Disabled, describeFeatures } from './disabled.ts'
+import { Disabled } from './disabled.ts'
+import { describeFeatures } from './features.ts'
 
 test('nothing is disabled by default', () => {
   const nothing = Disabled.parse('', 'MILLRACE_DISABLE')

@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest'
-import { Disabled } from '../disabled.ts'
 import { readEnvironment } from './environment.ts'
 
 test('nothing set', () => {
-  const disabled = new Disabled()
-  const nothing = { logLevel: undefined, tunFd: undefined, uapiFd: undefined, foreground: false, disabled }
+  const nothing = { logLevel: undefined, tunFd: undefined, uapiFd: undefined, foreground: false, disabled: [] }
   expect(readEnvironment({})).toEqual(nothing)
   expect(readEnvironment({ LOG_LEVEL: '', WG_TUN_FD: '', WG_PROCESS_FOREGROUND: '0' })).toEqual(nothing)
 })
@@ -29,8 +27,7 @@ test.each(['-1', '1.5', 'three', '99999999999'])('WG_TUN_FD=%s is refused', (tex
 
 test('MILLRACE_DISABLE names what is not used', () => {
   const { disabled } = readEnvironment({ MILLRACE_DISABLE: 'tun-tcp,udp-native' })
-  expect(disabled.tun).toEqual({ offload: { tcp: false, udp: true } })
-  expect(disabled.udp.native).toBe(false)
+  expect(disabled).toEqual(['tun-tcp', 'udp-native'])
   expect(() => readEnvironment({ MILLRACE_DISABLE: 'everything' })).toThrow(
     'MILLRACE_DISABLE: expected names out of tun-tcp, tun-udp, udp-send, udp-receive, udp-native, openssl, got "everything"',
   )

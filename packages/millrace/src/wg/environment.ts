@@ -1,5 +1,4 @@
-import { ConfigurationError } from '@millrace/core'
-import { Disabled } from '../disabled.ts'
+import { type Feature, featuresIn } from '../features.ts'
 import { UsageError } from './usage-error.ts'
 
 /** How much is logged: `verbose` and `debug` are the same. */
@@ -16,7 +15,7 @@ export interface WgEnvironment {
   /** WG_PROCESS_FOREGROUND=1. */
   readonly foreground: boolean
   /** MILLRACE_DISABLE. */
-  readonly disabled: Disabled
+  readonly disabled: readonly Feature[]
 }
 
 /** Throws a UsageError. */
@@ -30,12 +29,10 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): WgEnvironment {
   }
 }
 
-function disabledIn(text: string): Disabled {
-  try {
-    return Disabled.parse(text, 'MILLRACE_DISABLE')
-  } catch (error) {
-    throw error instanceof ConfigurationError ? new UsageError(error.message) : error
-  }
+function disabledIn(text: string): readonly Feature[] {
+  const features = featuresIn(text)
+  if ('wrong' in features) throw new UsageError(`MILLRACE_DISABLE: ${features.wrong}`)
+  return features
 }
 
 /** A word that is none of the levels is an error's, as in wireguard-go. */

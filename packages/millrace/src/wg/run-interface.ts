@@ -1,4 +1,5 @@
 import type { Logger } from '@millrace/core'
+import { Disabled } from '../disabled.ts'
 import { claimUapi } from './claim-uapi.ts'
 import type { WgEnvironment } from './environment.ts'
 import { openTun } from './open-tun.ts'
@@ -29,7 +30,7 @@ export async function runInterface({ interfaceName, environment, logger, signal,
     const wg = new WgInterface({
       handle,
       logger,
-      disabled: environment.disabled,
+      disabled: new Disabled(environment.disabled),
       onGone: () => end('the interface was deleted'),
     })
     try {

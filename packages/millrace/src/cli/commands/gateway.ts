@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { describeFeatures } from '../../disabled.ts'
+import { describeFeatures } from '../../features.ts'
 import { type GatewayFlags, parseFlag } from '../../gateway/flags.ts'
 import { type OutputOptions, stateOption } from '../options.ts'
 
