@@ -1,22 +1,31 @@
+import { createRequire } from 'node:module'
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { x25519 } from '@noble/curves/ed25519.js'
+import type * as Ed25519 from '@noble/curves/ed25519.js'
 import { writeNonce } from './nonce.ts'
 import type { AeadKey, CryptoProvider } from './provider.ts'
 
 const ZERO_NONCE = new Uint8Array(12)
+
+let curve: typeof Ed25519.x25519 | undefined
+
+/** Loaded when it is first needed, which is where OpenSSL's is not right: it is a tenth of the start of a small program. */
+function x25519(): typeof Ed25519.x25519 {
+  curve ??= (createRequire(import.meta.url)('@noble/curves/ed25519.js') as typeof Ed25519).x25519
+  return curve
+}
 
 /** The reference: pure JavaScript, there wherever JavaScript is. */
 export const nobleCrypto: CryptoProvider = {
   name: 'noble',
   sharedSecret(privateKey, publicKey) {
     try {
-      return x25519.getSharedSecret(privateKey, publicKey)
+      return x25519().getSharedSecret(privateKey, publicKey)
     } catch {
       // noble refuses points of low order by throwing.
       return undefined
     }
   },
-  publicKey: (privateKey) => x25519.getPublicKey(privateKey),
+  publicKey: (privateKey) => x25519().getPublicKey(privateKey),
   aead: (key) => new NobleKey(key),
   sealOnce: (key, associated, plaintext) => chacha20poly1305(key, ZERO_NONCE, associated).encrypt(plaintext),
   openOnce(key, associated, sealed) {
