@@ -25,16 +25,18 @@ import { CRYPTO } from './crypto/crypto.ts'
 import { Device } from './device/device.ts'
 import { HANDSHAKE_TRAFFIC_CLASS } from './device/ecn.ts'
 import type { WireguardEvent } from './device/events.ts'
+import type { HandOver } from './device/hand-over.ts'
 import { CONSUMED, PASS } from './device/verdict.ts'
 import { DeviceTarget } from './device-target.ts'
 import { encodeKey, keyPairOf } from './keys.ts'
 import { NamedEndpoints } from './named-endpoints.ts'
 import { Opener } from './opener.ts'
-import { type PeerOptions, parsePeer } from './options.ts'
+import { parsePeer } from './options.ts'
 import { type LookupPeer, PeerLookup } from './peer-lookup.ts'
 import { PeerSet } from './peer-set.ts'
+import { checkThreads, Threads, type ThreadsOwner } from './threads/threads.ts'
 import type { UapiTarget } from './uapi/target.ts'
-import type { WireguardLayer } from './wireguard.ts'
+import type { WireguardLayer, WireguardOptions } from './wireguard.ts'
 
 /** Joins a `Device` to a stack: gives it the time and the packets, takes what it makes, and wakes it. */
 export class DeviceLayer implements WireguardLayer {
@@ -60,13 +62,13 @@ export class DeviceLayer implements WireguardLayer {
   #names: NamedEndpoints | undefined
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
+  readonly #threadCount: number
+  #threads: Threads | undefined
+  #inner: Service<PeerPacket> | undefined
 
-  constructor(
-    privateKey: string | Uint8Array | undefined,
-    peers: readonly PeerOptions[],
-    mtu: number,
-    lookupPeer: LookupPeer | undefined,
-  ) {
+  constructor({ privateKey, peers = [], mtu = 1420, lookupPeer, threads = 1 }: WireguardOptions) {
+    checkThreads(threads)
+    this.#threadCount = threads
     this.#lookupPeer = lookupPeer
     const crypto = makeFallback(CRYPTO)
     const local = keyPairOf(crypto, privateKey)
@@ -109,7 +111,12 @@ export class DeviceLayer implements WireguardLayer {
     })
     this.events = this.#events.asObservable()
     for (const peer of peers) this.#device.addPeer(parsePeer(peer))
-    this.up = { layer: (inner) => ({ serve: (batch) => this.#serveUp(batch, inner) }) }
+    this.up = {
+      layer: (inner) => {
+        this.#inner = inner
+        return { serve: (batch) => this.#serveUp(batch, inner) }
+      },
+    }
     this.down = {
       layer: (inner) => {
         this.#wire = inner
@@ -153,11 +160,14 @@ export class DeviceLayer implements WireguardLayer {
     this.#finish()
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#timer?.cancel()
-    this.#timerAt = Number.POSITIVE_INFINITY
     this.#lookup?.close()
     this.#names?.close()
+    await this.#threads?.stop()
+    this.#threads = undefined
+    this.#timer?.cancel()
+    this.#timerAt = Number.POSITIVE_INFINITY
     this.#step()
     this.#device.close()
     this.#context = undefined
@@ -166,7 +176,7 @@ export class DeviceLayer implements WireguardLayer {
   #serveUp(batch: Batch<Datagram>, inner: Service<PeerPacket>): void {
     const opener = this.#openers?.take()
     if (opener === undefined) return
-    this.#step()
+    this.#step(this.#threads?.handOverFor(batch))
     opener.open(batch)
     this.#finish()
     opener.serve(inner)
@@ -174,7 +184,7 @@ export class DeviceLayer implements WireguardLayer {
   }
 
   #serveDown(batch: Batch<PeerPacket>): void {
-    this.#step()
+    this.#step(this.#threads?.handOverFor(batch))
     for (let i = 0; i < batch.length; i++) {
       const packet = batch.at(i)
       const verdict = this.#device.send(packet)
@@ -187,7 +197,9 @@ export class DeviceLayer implements WireguardLayer {
   /** From here on trains come in, and super-packets come down, if the ends know them: this line takes both apart. */
   #startSuperPackets(context: Context): void {
     const host = context.find(HOST_SUPER_PACKETS)
-    this.#openers = new Spare(() => new Opener(context.pool, this.#device, host))
+    const openers = new Spare(() => new Opener(context.pool, this.#device, host))
+    this.#openers = openers
+    this.#startThreads(context, openers)
     context.find(WIRE_SUPER_PACKETS)?.enable()
     host?.enable()
   }
@@ -199,16 +211,29 @@ export class DeviceLayer implements WireguardLayer {
     return result
   }
 
-  /** Before the device does anything: tells it the time. */
-  #step(): void {
+  #startThreads(context: Context, openers: Spare<Opener>): void {
+    const owner: ThreadsOwner = {
+      context,
+      openers,
+      step: () => this.#step(),
+      finish: () => this.#finish(),
+      transmit: (packet) => this.#own?.push(packet),
+      inner: this.#inner,
+    }
+    this.#threads = Threads.start(owner, this.#threadCount)
+  }
+
+  /** Before the device does anything: tells it the time, and who does its sealing and opening, if not this thread. */
+  #step(handOver: HandOver | undefined = this.#threads?.handOver): void {
     const clock = this.#context?.clock
-    if (clock !== undefined) this.#device.at(clock.now(), clock.wall())
+    if (clock !== undefined) this.#device.at(clock.now(), clock.wall(), handOver)
   }
 
   /** After the device has done something: sends what it made, and wakes it when it next wants to be. */
   #finish(): void {
     const context = this.#context
     if (context === undefined) return
+    this.#threads?.publish()
     if (this.#own !== undefined && this.#own.length > 0 && this.#wire !== undefined) {
       // Another takes its place first: what is sent may bring an answer before this call returns.
       const burst = this.#own

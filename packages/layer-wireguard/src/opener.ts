@@ -9,13 +9,17 @@ import {
   JOINED,
   Joiner,
   MAXIMUM_PACKET,
+  type Packet,
   type PacketPool,
   type PeerPacket,
   type Service,
 } from '@millrace/core'
 import type { Device } from './device/device.ts'
+import type { Keypair } from './device/keypair.ts'
+import type { PeerState } from './device/peer.ts'
 import { CONSUMED, PASS, type Verdict } from './device/verdict.ts'
 import { MESSAGE_TRANSPORT } from './proto/messages.ts'
+import { NOT_AUTHENTIC } from './threads/performer.ts'
 
 /**
  * Opens a batch from the wire and gathers what goes up: each datagram of a train by itself, and what was inside joined
@@ -38,17 +42,55 @@ export class Opener {
   }
 
   open(batch: Batch<Datagram>): void {
-    const joiner = this.#joiner
-    joiner.tcp = this.#host?.tcp ?? false
-    joiner.udp = this.#host?.udp ?? false
     // A packet that comes alone has nothing to be joined with: it is spared the look.
-    this.#joins = (joiner.tcp || joiner.udp) && (batch.length > 1 || batch.at(0).segmentSize !== 0)
+    this.begin(batch.length > 1 || batch.at(0).segmentSize !== 0)
     for (let i = 0; i < batch.length; i++) {
       const packet = batch.at(i)
       if (packet.segmentSize === 0) this.#openOne(batch, packet)
       else this.#openTrain(batch, packet)
     }
-    if (this.#joins) joiner.finish()
+    this.finish()
+  }
+
+  /** Before anything is opened or taken. */
+  begin(joins: boolean): void {
+    const joiner = this.#joiner
+    joiner.tcp = this.#host?.tcp ?? false
+    joiner.udp = this.#host?.udp ?? false
+    this.#joins = (joiner.tcp || joiner.udp) && joins
+  }
+
+  /** After everything has been: what is held to be joined is whole. */
+  finish(): void {
+    if (this.#joins) this.#joiner.finish()
+  }
+
+  /**
+   * Takes over a packet whose messages, `stride` bytes each but for the last, have been opened by another thread. `drop`
+   * counts what is not authentic after all.
+   */
+  take(packet: Datagram, peer: PeerState, keypair: Keypair, stride: number, drop: (reason: string) => void): void {
+    const { offset, length } = packet
+    packet.segmentSize = 0
+    for (let at = 0; at < length; at += stride) {
+      packet.offset = offset + at
+      packet.length = Math.min(stride, length - at)
+      asDatagram(packet)
+      const isForged = packet.memory[packet.offset] === NOT_AUTHENTIC
+      const verdict = isForged ? 'not-authentic' : this.#device.accept(packet, peer, keypair)
+      if (verdict !== PASS) {
+        if (verdict !== CONSUMED) drop(verdict)
+      } else if (!this.#join(asPeerPacket(packet))) {
+        if (stride >= length) {
+          this.#burst.push(packet as Packet as PeerPacket)
+          return
+        }
+        const copy = this.#pool.copy(packet as Packet as PeerPacket)
+        if (copy === undefined) drop('pool-empty')
+        else this.#burst.push(copy)
+      }
+    }
+    packet.release()
   }
 
   /** What was opened. The packets of the batch that are among it are still their owner's. */
@@ -64,6 +106,11 @@ export class Opener {
 
   /** The packet stands for each of its datagrams in turn, and is as it was in the end. */
   #openTrain(batch: Batch<Datagram>, packet: Datagram): void {
+    const handedOver = this.#device.receiveTrain(packet)
+    if (handedOver !== PASS) {
+      dropUnless(handedOver, batch, packet)
+      return
+    }
     const { offset, length, segmentSize } = packet
     packet.segmentSize = 0
     for (let at = 0; at < length; at += segmentSize) {
@@ -78,13 +125,17 @@ export class Opener {
   }
 
   #openPart(batch: Batch<Datagram>, part: Datagram): void {
-    // A handshake message may be kept, and must then be a packet of its own.
-    if (part.memory[part.offset] !== MESSAGE_TRANSPORT) {
+    // What is kept must be a packet of its own: a handshake message may be, and whatever is handed over.
+    if (part.memory[part.offset] !== MESSAGE_TRANSPORT || this.#device.handsOver) {
       const copy = this.#pool.copy(part)
       if (copy === undefined) batch.drop(part, 'pool-empty')
       else {
-        dropUnless(this.#device.receive(copy), batch, copy)
-        copy.release()
+        const verdict = this.#device.receive(copy)
+        if (verdict === PASS && !this.#join(asPeerPacket(copy))) this.#burst.push(asPeerPacket(copy))
+        else {
+          dropUnless(verdict, batch, copy)
+          copy.release()
+        }
       }
       return
     }

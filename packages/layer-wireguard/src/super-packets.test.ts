@@ -1,133 +1,20 @@
-import {
-  asDatagram,
-  asIpPacket,
-  type Batch,
-  Burst,
-  bind,
-  CLOCK,
-  type Context,
-  type Datagram,
-  type Endpoint,
-  HOST_SUPER_PACKETS,
-  type IpPacket,
-  type PoolOptions,
-  parseIp,
-  parseSocketAddress,
-  RANDOM,
-  type RunningStack,
-  runtimeWith,
-  type Service,
-  stack,
-  WIRE_SUPER_PACKETS,
-} from '@millrace/core'
-import { decodePacket, ipv4, SeededRandom, tcpSegment, udpSegment, VirtualClock } from '@millrace/core/testing'
+import { bind, CLOCK, type PoolOptions, RANDOM, type RunningStack, runtimeWith, stack } from '@millrace/core'
+import { decodePacket, SeededRandom, VirtualClock } from '@millrace/core/testing'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { allowedIps } from './allowed-ips/allowed-ips.ts'
 import { generatePrivateKey, publicKeyOf } from './keys.ts'
+import {
+  datagram,
+  HEADERS,
+  type Piece,
+  SIZE,
+  SuperHost,
+  stream,
+  superPacket,
+  TrainWire,
+} from './test-support/super-ends.ts'
 import { wireguard } from './wireguard.ts'
-
-const HEADERS = 40
-const SIZE = 1380
-
-/** What left or arrived in one piece. */
-interface Piece {
-  readonly bytes: Uint8Array
-  readonly segmentSize: number
-  readonly segments: number
-}
-
-/** The host end: gives and takes super-packets. */
-class SuperHost implements Endpoint<IpPacket> {
-  readonly name = 'super-host'
-  readonly received: Piece[] = []
-  readonly offer = { tcp: true, udp: true, enabled: 0, enable: (): void => void this.offer.enabled++ }
-  #stack: Service<IpPacket> | undefined
-  #context: Context | undefined
-
-  connect(stack: Service<IpPacket>): Service<IpPacket> {
-    this.#stack = stack
-    return { serve: (batch) => keep(batch, this.received) }
-  }
-
-  start(context: Context): void {
-    this.#context = context
-    context.provide(HOST_SUPER_PACKETS, this.offer)
-  }
-
-  /** Sends packets as one batch; what has a segment size is a super-packet with headers of 40 bytes. */
-  send(...packets: readonly { readonly bytes: Uint8Array; readonly segmentSize?: number }[]): void {
-    if (this.#context === undefined || this.#stack === undefined) throw new Error('not started')
-    const burst = new Burst<IpPacket>(this.#context.pool)
-    for (const { bytes, segmentSize = 0 } of packets) {
-      const packet = burst.acquire(bytes.length)
-      if (packet === undefined) throw new Error('the pool is large enough for the test')
-      packet.memory.set(bytes, packet.offset)
-      packet.length = bytes.length
-      packet.segmentSize = segmentSize
-      packet.segmentHeader = segmentSize === 0 ? 0 : HEADERS
-      expect(parseIp(packet)).toBeUndefined()
-      burst.push(asIpPacket(packet))
-    }
-    burst.serve(this.#stack)
-  }
-}
-
-/** A wire that carries trains as they are, but for what `pass` does to them. */
-class TrainWire implements Endpoint<Datagram> {
-  readonly name = 'train-wire'
-  readonly sent: Piece[] = []
-  other: TrainWire | undefined
-  enabled = 0
-  pass: (piece: Piece) => Piece[] = (piece) => [piece]
-  readonly #address: string
-  #stack: Service<Datagram> | undefined
-  #context: Context | undefined
-
-  constructor(address: string) {
-    this.#address = address
-  }
-
-  connect(stack: Service<Datagram>): Service<Datagram> {
-    this.#stack = stack
-    return {
-      serve: (batch) => {
-        const pieces: Piece[] = []
-        keep(batch, pieces)
-        this.sent.push(...pieces)
-        // Never within the call that sends: as on a true wire, the answer comes later.
-        this.#context?.clock.setTimer(0, () => this.other?.deliver(pieces.flatMap(this.pass), this.#address))
-      },
-    }
-  }
-
-  start(context: Context): void {
-    this.#context = context
-    context.provide(WIRE_SUPER_PACKETS, { enable: () => void this.enabled++ })
-  }
-
-  deliver(pieces: readonly Piece[], from: string): void {
-    if (this.#context === undefined || this.#stack === undefined) return
-    const burst = new Burst<Datagram>(this.#context.pool)
-    for (const { bytes, segmentSize } of pieces) {
-      const packet = burst.acquire(bytes.length)
-      if (packet === undefined) throw new Error('the pool is large enough for the test')
-      packet.memory.set(bytes, packet.offset)
-      packet.length = bytes.length
-      packet.segmentSize = segmentSize
-      packet.remote = parseSocketAddress(from)
-      burst.push(asDatagram(packet))
-    }
-    burst.serve(this.#stack)
-  }
-}
-
-function keep(batch: Batch<Datagram> | Batch<IpPacket>, pieces: Piece[]): void {
-  for (let i = 0; i < batch.length; i++) {
-    const { segmentSize, segments } = batch.at(i)
-    pieces.push({ bytes: batch.at(i).bytes().slice(), segmentSize, segments })
-  }
-}
 
 class Pair {
   readonly clock: VirtualClock = new VirtualClock()
@@ -182,41 +69,6 @@ class Pair {
       expect(running.pool.inUse).toBe(0)
     }
   }
-}
-
-function datagram(text: string): Uint8Array {
-  return ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udpSegment({ sourcePort: 7, destinationPort: 9 }, text))
-}
-
-/** The bytes of a stream, and the segments of `size` bytes that carry them from sequence number 1000 on. */
-function stream(length: number, { size = SIZE, sourcePort = 5000 } = {}): { data: Buffer; segments: Uint8Array[] } {
-  const data = Buffer.alloc(length)
-  for (let i = 0; i < length; i++) data[i] = (i * 7 + sourcePort + (i >> 8)) & 0xff
-  const segments: Uint8Array[] = []
-  for (let at = 0; at < length; at += size) {
-    const isLast = at + size >= length
-    segments.push(
-      ipv4(
-        { source: '10.0.0.1', destination: '10.0.0.2', id: 100 + segments.length, dontFragment: true },
-        tcpSegment(
-          { sourcePort, destinationPort: 80, sequence: 1000 + at, flags: isLast ? 'ACK PSH' : 'ACK' },
-          data.subarray(at, at + size),
-        ),
-      ),
-    )
-  }
-  return { data, segments }
-}
-
-/** The super-packet that stands for the segments: headers of the first, the length of all, the flags of the last. */
-function superPacket(segments: readonly Uint8Array[], size = SIZE): { bytes: Uint8Array; segmentSize: number } {
-  const payload = Buffer.concat(segments.map((segment) => segment.subarray(HEADERS)))
-  const sourcePort = Buffer.from(segments[0] as Uint8Array).readUInt16BE(20)
-  const bytes = ipv4(
-    { source: '10.0.0.1', destination: '10.0.0.2', id: 100, dontFragment: true },
-    tcpSegment({ sourcePort, destinationPort: 80, sequence: 1000, flags: 'ACK PSH' }, payload),
-  )
-  return { bytes, segmentSize: size }
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

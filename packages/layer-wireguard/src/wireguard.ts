@@ -22,6 +22,11 @@ export interface WireguardOptions {
    * look-ups are under way and begun in a second; who was not found is not asked for again for 10 s.
    */
   readonly lookupPeer?: LookupPeer
+  /**
+   * Threads that encrypt and decrypt, 1 to 64: this one, where all else stays, and `threads` - 1 workers. Default 1. Where
+   * no more than one can be had (no koffi, a crypto provider of one's own) it is one, and logged.
+   */
+  readonly threads?: number
 }
 
 /** The layer, and the handle by which a program sees and changes its peers while it runs. */
@@ -48,12 +53,11 @@ export interface WireguardLayer extends DuplexLayer<Datagram, PeerPacket> {
  * Drops on the way up: `bad-length`, `bad-type`, `bad-mac1`, `initiation-not-authentic`, `initiation-replayed`,
  * `initiation-flood`, `unknown-peer`, `ephemeral-of-low-order`, `unknown-index`, `response-not-authentic`,
  * `cookie-not-authentic`, `under-load`, `rate-limited`, `handshake-queue-full`, `no-private-key`, `session-expired`,
- * `not-authentic`, `replayed`; on the way down: `no-endpoint`, `no-private-key`, `staged-overflow`, `handshake-failed`, `no-headroom`, `peer-removed`, `peer-key-of-low-order`, `pool-empty`,
- * `super-packet-unsupported`, `device-closed`.
+ * `not-authentic`, `replayed`, `worker-queue-full`, `worker-lost`; on the way down: `no-endpoint`, `no-private-key`, `staged-overflow`, `handshake-failed`, `no-headroom`, `peer-removed`, `peer-key-of-low-order`, `pool-empty`, `worker-queue-full`,
+ * `worker-lost`, `super-packet-unsupported`, `device-closed`.
  */
 export function wireguard(options: WireguardOptions | ParsedConfig | string): WireguardLayer {
   if (typeof options === 'string') return wireguard(parseConfig(options))
   if ('interface' in options) return wireguard(optionsFromConfig(options))
-  const { privateKey, peers = [], mtu = 1420, lookupPeer } = options
-  return new DeviceLayer(privateKey, peers, mtu, lookupPeer)
+  return new DeviceLayer(options)
 }

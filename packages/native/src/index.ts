@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { Doorbell, ringerOf } from './doorbell.ts'
 export { Errno, errnoName } from './errno.ts'
 export * from './linux.ts'
 export { loadNative, type Native, SYSTEM_CALLS } from './load.ts'

@@ -56,6 +56,7 @@ export function probeOpenSsl(load: () => typeof Koffi): OpenSsl | undefined {
         void buffer.buffer
         return Number(koffi.address(buffer))
       },
+      memoryAt: (address, size) => new Uint8Array(koffi.view(address, size)),
       chacha20Poly1305: bindAll(library, CHACHA20_POLY1305),
       evp: bindAll(library, EVP),
       x25519: bindAll(library, X25519),

@@ -7,6 +7,11 @@
 export interface OpenSsl {
   /** Where the bytes of `buffer` lie. Good for as long as the caller keeps `buffer`; ask once, not per packet. */
   addressOf(buffer: Uint8Array): number
+  /**
+   * The `size` bytes at an address that another thread of this process got from `addressOf`. Good for as long as that thread
+   * keeps its buffer; both see what either writes, and must agree on whose turn it is (`Atomics`).
+   */
+  memoryAt(address: number, size: number): Uint8Array
   readonly chacha20Poly1305: ChaCha20Poly1305Calls | undefined
   readonly evp: EvpCalls | undefined
   readonly x25519: X25519Calls | undefined

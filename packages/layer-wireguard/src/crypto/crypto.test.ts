@@ -58,7 +58,7 @@ describe('the choice of a provider', () => {
 
   const isWhole = openSsl?.chacha20Poly1305 && openSsl.evp && openSsl.x25519
   describe.skipIf(!isWhole)('with OpenSSL (needs koffi and a Node.js that exports all its symbols)', () => {
-    const { chacha20Poly1305, evp, x25519, addressOf } = openSsl as Whole
+    const { chacha20Poly1305, evp, x25519, addressOf, memoryAt } = openSsl as Whole
 
     test('is OpenSSL’s inner functions', () => {
       expect(runtimeWith().get(CRYPTO).name).toBe('openssl')
@@ -101,7 +101,7 @@ describe('the choice of a provider', () => {
       ],
     ]
     test.each(poor)('but without %s falls back', (_what, difference, name) => {
-      const choice = chooseFrom({ chacha20Poly1305, evp, x25519, addressOf, ...difference })
+      const choice = chooseFrom({ chacha20Poly1305, evp, x25519, addressOf, memoryAt, ...difference })
       expect(choice.name).toBe(name)
       expect([aeadIsRight(choice), curveIsRight(choice), oneTimeAeadIsRight(choice)]).toEqual([true, true, true])
     })

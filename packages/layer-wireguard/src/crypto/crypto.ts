@@ -54,6 +54,7 @@ export function chooseFrom(openSsl: OpenSsl | undefined): CryptoProvider {
     aead: (key) => cipher.aead(key),
     sealOnce: (key, associated, plaintext) => oneTime.sealOnce(key, associated, plaintext),
     openOnce: (key, associated, sealed) => oneTime.openOnce(key, associated, sealed),
+    cipher: cipher.cipher,
   }
 }
 

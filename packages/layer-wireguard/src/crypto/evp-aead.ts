@@ -1,8 +1,8 @@
 import type { EvpCalls, OpenSsl } from '@millrace/native'
-import { type NativeCipher, NativeKey } from './native-key.ts'
+import { NativeKey } from './native-key.ts'
 import { NativeMemory } from './native-memory.ts'
 import { writeNonce } from './nonce.ts'
-import { type Aead, KEY_LENGTH, TAG_LENGTH } from './provider.ts'
+import { type Aead, KEY_LENGTH, type NativeCipher, TAG_LENGTH } from './provider.ts'
 
 const EVP_CTRL_AEAD_GET_TAG = 0x10
 const EVP_CTRL_AEAD_SET_TAG = 0x11
@@ -24,10 +24,11 @@ export function evpAead(openSsl: OpenSsl | undefined): Aead | undefined {
   const context = calls.EVP_CIPHER_CTX_new()
   if (context === 0) return undefined
   const cipher = new EvpCipher(openSsl, calls, context)
-  return { name: 'evp', aead: (key) => new NativeKey(openSsl, cipher, key) }
+  return { name: cipher.name, cipher, aead: (key) => new NativeKey(openSsl, cipher, key) }
 }
 
 class EvpCipher implements NativeCipher {
+  readonly name = 'evp'
   readonly #calls: EvpCalls
   readonly #memory: NativeMemory
   /** Lasts as long as the process. */

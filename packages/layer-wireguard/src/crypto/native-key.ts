@@ -1,26 +1,11 @@
 import type { OpenSsl } from '@millrace/native'
-import { type AeadKey, KEY_LENGTH } from './provider.ts'
-
-/** An AEAD whose keys are given by the address of their 32 bytes. Otherwise as {@link AeadKey}. */
-export interface NativeCipher {
-  seal(key: number, counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): void
-  open(
-    key: number,
-    counterHigh: number,
-    counterLow: number,
-    memory: Uint8Array,
-    offset: number,
-    length: number,
-  ): boolean
-  /** Overwrites what the cipher itself may still have of a key. */
-  forget?(): void
-}
+import { type AeadKey, KEY_LENGTH, type NativeCipher } from './provider.ts'
 
 /** One key, at a place in memory that stays the same and is wiped. */
 export class NativeKey implements AeadKey {
   readonly #cipher: NativeCipher
   readonly #key: Uint8Array
-  readonly #address: number
+  readonly address: number
 
   constructor(openSsl: OpenSsl, cipher: NativeCipher, key: Uint8Array) {
     if (key.length !== KEY_LENGTH) throw new RangeError('a key of ChaCha20-Poly1305 has 32 bytes')
@@ -28,15 +13,15 @@ export class NativeKey implements AeadKey {
     // Off V8's moving heap from the beginning: there it might leave a copy behind.
     this.#key = new Uint8Array(new ArrayBuffer(KEY_LENGTH))
     this.#key.set(key)
-    this.#address = openSsl.addressOf(this.#key)
+    this.address = openSsl.addressOf(this.#key)
   }
 
   seal(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): void {
-    this.#cipher.seal(this.#address, counterHigh, counterLow, memory, offset, length)
+    this.#cipher.seal(this.address, counterHigh, counterLow, memory, offset, length)
   }
 
   open(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): boolean {
-    return this.#cipher.open(this.#address, counterHigh, counterLow, memory, offset, length)
+    return this.#cipher.open(this.address, counterHigh, counterLow, memory, offset, length)
   }
 
   wipe(): void {

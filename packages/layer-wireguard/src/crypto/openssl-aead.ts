@@ -1,7 +1,7 @@
 import type { ChaCha20Poly1305Calls, OpenSsl } from '@millrace/native'
-import { type NativeCipher, NativeKey } from './native-key.ts'
+import { NativeKey } from './native-key.ts'
 import { NativeMemory } from './native-memory.ts'
-import { type Aead, SEAL_HEADROOM, TAG_LENGTH } from './provider.ts'
+import { type Aead, type NativeCipher, SEAL_HEADROOM, TAG_LENGTH } from './provider.ts'
 
 /** A block of ChaCha20. Of block 0 the first half is the one-time key of Poly1305 (RFC 8439 §2.6). */
 const BLOCK = 64
@@ -20,11 +20,12 @@ export function openSslAead(openSsl: OpenSsl | undefined): Aead | undefined {
   const calls = openSsl?.chacha20Poly1305
   if (openSsl === undefined || calls === undefined) return undefined
   const cipher = new OpenSslCipher(openSsl, calls)
-  return { name: 'openssl', aead: (key) => new NativeKey(openSsl, cipher, key) }
+  return { name: cipher.name, cipher, aead: (key) => new NativeKey(openSsl, cipher, key) }
 }
 
 /** Nothing of a key stays behind here: Poly1305_Final wipes the context, and what else there was is wiped with it. */
 class OpenSslCipher implements NativeCipher {
+  readonly name = 'openssl'
   readonly #calls: ChaCha20Poly1305Calls
   readonly #memory: NativeMemory
   readonly #scratch: Uint8Array

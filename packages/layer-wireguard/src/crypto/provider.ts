@@ -20,12 +20,33 @@ export interface AeadKey {
   open(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): boolean
   /** Overwrites the key; it must not be used again. */
   wipe(): void
+  /** Where its 32 bytes lie, for a {@link NativeCipher} on any thread of this process; undefined where they lie nowhere. */
+  readonly address?: number
 }
 
 /** An implementation of the AEAD. */
 export interface Aead {
   readonly name: string
   aead(key: Uint8Array): AeadKey
+  /** What its keys are used with, where they have an address. */
+  readonly cipher?: NativeCipher | undefined
+}
+
+/** An AEAD whose keys are given by the address of their 32 bytes. Otherwise as {@link AeadKey}. */
+export interface NativeCipher {
+  /** Makes the same on another thread: `openssl` or `evp`. */
+  readonly name: string
+  seal(key: number, counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): void
+  open(
+    key: number,
+    counterHigh: number,
+    counterLow: number,
+    memory: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean
+  /** Overwrites what the cipher itself may still have of a key. */
+  forget?(): void
 }
 
 /** An implementation of X25519 (RFC 7748). */

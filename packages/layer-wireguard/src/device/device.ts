@@ -13,8 +13,10 @@ import {
   RESPONSE_LENGTH,
 } from '../proto/messages.ts'
 import { Admission } from './admission.ts'
+import type { HandOver } from './hand-over.ts'
 import { Handshakes } from './handshakes.ts'
 import { Identity } from './identity.ts'
+import type { Keypair } from './keypair.ts'
 import type { PeerState } from './peer.ts'
 import { PeerTable } from './peer-table.ts'
 import { type DeviceOutput, DeviceState } from './state.ts'
@@ -103,8 +105,9 @@ export class Device {
     this.#state.mtu = mtu
   }
 
-  /** Sets the time of what follows: Clock.now and Clock.wall. */
-  at(now: number, wall: number): void {
+  /** Sets the time of what follows: Clock.now and Clock.wall; and who seals and opens it, if not this thread. */
+  at(now: number, wall: number, handOver?: HandOver): void {
+    this.#state.handOver = handOver
     this.#state.now = now
     this.#state.wall = wall
     this.#admission.beginStep()
@@ -125,6 +128,21 @@ export class Device {
       default:
         return 'bad-type'
     }
+  }
+
+  /** Whether sealing and opening are other threads' work, in this step. */
+  get handsOver(): boolean {
+    return this.#state.handOver !== undefined
+  }
+
+  /** Hands over a train, where that is done. `PASS`: its datagrams are to be received one by one. */
+  receiveTrain(packet: Datagram): Verdict {
+    return this.#transport.receiveTrain(packet)
+  }
+
+  /** Takes back a message that was handed over, opened. `PASS`: it is a packet of `packet.peer` now. */
+  accept(packet: Datagram, peer: PeerState, keypair: Keypair): Verdict {
+    return this.#transport.accept(packet, peer, keypair)
   }
 
   /** Takes a packet for a peer. `PASS`: it is a datagram for the wire now. */

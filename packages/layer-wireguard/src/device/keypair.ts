@@ -22,6 +22,8 @@ export class Keypair {
   /** The next counter to send with, as two unsigned halves: it is exact over all 64 bits. */
   sendCounterHigh = 0
   sendCounterLow = 0
+  /** Nothing is sent or taken with it any more. */
+  ended = false
 
   constructor(
     crypto: CryptoProvider,

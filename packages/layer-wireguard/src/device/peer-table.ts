@@ -23,8 +23,8 @@ export class PeerTable {
     if (this.byId.size >= MAX_PEERS) throw new ConfigurationError(`peer ${id}: no more than ${MAX_PEERS} peers`)
     if (this.isOwnKey(publicKey)) throw new ConfigurationError(`peer ${id}: that is this device's own public key`)
     const peer = new PeerState(publicKey, id, parsed.name ?? shortName(id), (keypair) => {
-      keypair.wipe()
       this.#state.indices.free(keypair.localIndex)
+      this.#state.retire(keypair)
     })
     this.byId.set(id, peer)
     this.#configure(peer, parsed)

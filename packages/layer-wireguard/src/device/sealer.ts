@@ -1,10 +1,12 @@
 import { asDatagram, type Datagram, type Packet, type PeerPacket, type Segmenter } from '@millrace/core'
 import { SEAL_HEADROOM, TAG_LENGTH } from '../crypto/crypto.ts'
 import { PADDING_MULTIPLE } from '../proto/constants.ts'
-import { KEEPALIVE_LENGTH, TRANSPORT_HEADER_LENGTH, writeTransportHeader } from '../proto/messages.ts'
+import { KEEPALIVE_LENGTH, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
 import { outerTrafficClass } from './ecn.ts'
+import type { HandOver } from './hand-over.ts'
 import type { Keypair } from './keypair.ts'
 import type { PeerState } from './peer.ts'
+import { sealMessage } from './seal-message.ts'
 import type { DeviceState } from './state.ts'
 import type { Timers } from './timers.ts'
 import { CONSUMED, type Verdict } from './verdict.ts'
@@ -32,15 +34,31 @@ export class Sealer {
     const header = offset - TRANSPORT_HEADER_LENGTH
     const { sendCounterHigh, sendCounterLow } = keypair
     keypair.reserve(1)
-    const sealed = this.#sealAt(packet, header, length, keypair, sendCounterHigh, sendCounterLow)
+    const padded = this.#pad(packet.memory, offset, length)
+    const { sendKey, remoteIndex } = keypair
+    sealMessage(sendKey, packet.memory, packet.view, header, padded, remoteIndex, sendCounterHigh, sendCounterLow)
     packet.offset = header
-    packet.length = sealed
+    packet.length = padded + KEEPALIVE_LENGTH
     return this.#addressed(packet, peer, keypair, trafficClass, length > 0)
+  }
+
+  /**
+   * As {@link seal}, but has it done by another thread, which takes the packet over.
+   */
+  hand(packet: PeerPacket, peer: PeerState, keypair: Keypair, handOver: HandOver): void {
+    const { offset, length } = packet
+    const trafficClass = outerTrafficClass(packet)
+    const { sendCounterHigh, sendCounterLow } = keypair
+    keypair.reserve(1)
+    packet.offset = offset - TRANSPORT_HEADER_LENGTH
+    packet.length = this.#pad(packet.memory, offset, length) + KEEPALIVE_LENGTH
+    const datagram = this.#addressed(packet, peer, keypair, trafficClass, length > 0)
+    handOver.seal(datagram, keypair, datagram.length, sendCounterHigh, sendCounterLow)
   }
 
   /** Cuts a super-packet and seals its segments into packets of our own, as many datagrams in each as one send takes. */
   sealSegments(packet: PeerPacket, peer: PeerState, keypair: Keypair): Verdict {
-    const { segmenter, output } = this.#state
+    const { segmenter, output, handOver } = this.#state
     const malformed = segmenter?.begin(packet)
     if (segmenter === undefined || malformed !== undefined) return malformed ?? 'super-packet-unsupported'
     const { count } = segmenter
@@ -49,26 +67,20 @@ export class Sealer {
     const perPacket = Math.min(MAX_DATAGRAMS, Math.max(Math.floor(MAX_BYTES / stride), 1))
     for (let first = 0; first < count; first += perPacket) {
       const wanted = Math.min(perPacket, count - first)
-      const datagrams = output.acquire(wanted * stride)
+      const datagrams = handOver?.hasRoom === false ? undefined : output.acquire(wanted * stride)
       if (datagrams === undefined) {
-        output.drop('pool-empty', count - first)
+        output.drop(handOver?.hasRoom === false ? 'worker-queue-full' : 'pool-empty', count - first)
         return CONSUMED
       }
       const { sendCounterHigh, sendCounterLow } = keypair
       const taken = keypair.reserve(wanted)
-      datagrams.length = this.#sealRun(
-        segmenter,
-        datagrams,
-        first,
-        taken,
-        stride,
-        keypair,
-        sendCounterHigh,
-        sendCounterLow,
-      )
+      this.#writeRun(segmenter, datagrams, first, taken, stride, keypair, sendCounterHigh, sendCounterLow)
       datagrams.segmentSize = taken > 1 ? stride : 0
-      if (taken > 0) output.transmitPacket(this.#addressed(datagrams, peer, keypair, trafficClass, true))
-      else datagrams.release()
+      if (taken > 0) {
+        const datagram = this.#addressed(datagrams, peer, keypair, trafficClass, true)
+        if (handOver === undefined) output.transmitPacket(datagram)
+        else handOver.seal(datagram, keypair, stride, sendCounterHigh, sendCounterLow)
+      } else datagrams.release()
       if (taken < wanted) {
         output.drop('session-spent', count - first - taken)
         return CONSUMED
@@ -83,10 +95,10 @@ export class Sealer {
   }
 
   /**
-   * Seals `count` segments from `first` on, one behind the other. The last goes first: sealing needs room before the
-   * plaintext for itself, which is where the segment before will be.
+   * Writes `count` segments from `first` on, one behind the other, and seals them unless another thread is to. The last goes
+   * first: sealing needs room before the plaintext for itself, which is where the segment before will be.
    */
-  #sealRun(
+  #writeRun(
     segmenter: Segmenter,
     into: Packet,
     first: number,
@@ -95,34 +107,26 @@ export class Sealer {
     keypair: Keypair,
     counterHigh: number,
     counterLow: number,
-  ): number {
-    let last = 0
+  ): void {
+    const handsOver = this.#state.handOver !== undefined
+    into.length = 0
     for (let i = count - 1; i >= 0; i--) {
       const at = into.offset + i * stride
-      const length = segmenter.write(first + i, at + TRANSPORT_HEADER_LENGTH)
+      const plaintext = at + TRANSPORT_HEADER_LENGTH
+      const padded = this.#pad(into.memory, plaintext, segmenter.write(first + i, plaintext))
+      if (i === count - 1) into.length = i * stride + padded + KEEPALIVE_LENGTH
+      if (handsOver) continue
       const low = (counterLow + i) >>> 0
       const high = low < counterLow ? (counterHigh + 1) >>> 0 : counterHigh
-      const sealed = this.#sealAt(into, at, length, keypair, high, low)
-      if (i === count - 1) last = sealed
+      sealMessage(keypair.sendKey, into.memory, into.view, at, padded, keypair.remoteIndex, high, low)
     }
-    return count === 0 ? 0 : (count - 1) * stride + last
   }
 
-  /** Makes a message at `at` of the `length` bytes that lie where its content is to be. Returns its length. */
-  #sealAt(
-    { memory, view }: Packet,
-    at: number,
-    length: number,
-    keypair: Keypair,
-    counterHigh: number,
-    counterLow: number,
-  ): number {
-    const plaintext = at + TRANSPORT_HEADER_LENGTH
+  /** Writes zeros behind the content. Returns its length with them. */
+  #pad(memory: Uint8Array, plaintext: number, length: number): number {
     const padded = this.#paddedLength(length)
     for (let i = plaintext + length; i < plaintext + padded; i++) memory[i] = 0
-    keypair.sendKey.seal(counterHigh, counterLow, memory, plaintext, padded)
-    writeTransportHeader(view, at, keypair.remoteIndex, counterHigh, counterLow)
-    return padded + KEEPALIVE_LENGTH
+    return padded
   }
 
   #addressed(packet: Packet, peer: PeerState, keypair: Keypair, trafficClass: number, isData: boolean): Datagram {

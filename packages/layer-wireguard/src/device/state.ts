@@ -13,8 +13,10 @@ import type { CryptoProvider } from '../crypto/crypto.ts'
 import { CONSTRUCTION, IDENTIFIER } from '../proto/constants.ts'
 import { SymmetricState } from '../proto/noise.ts'
 import type { WireguardEvent } from './events.ts'
+import type { HandOver } from './hand-over.ts'
 import type { Identity } from './identity.ts'
 import { IndexTable } from './index-table.ts'
+import type { Keypair } from './keypair.ts'
 import type { PeerState } from './peer.ts'
 
 /** Where the state machine puts what it makes. It opens no socket and keeps no packet that it was only shown. */
@@ -40,6 +42,8 @@ export class DeviceState {
   crypto: CryptoProvider
   /** Cuts super-packets; undefined while there is no packet memory. */
   segmenter: Segmenter | undefined
+  /** Set while sealing and opening are other threads' work, in this step. */
+  handOver: HandOver | undefined
   /** Undefined while there is no private key. */
   identity: Identity | undefined
   readonly initial: SymmetricState = SymmetricState.initialize(CONSTRUCTION, Buffer.from(IDENTIFIER))
@@ -76,6 +80,13 @@ export class DeviceState {
   /** The drop's name where `staticSharedOf` gives nothing. */
   whyNoHandshake(): string {
     return this.identity === undefined ? 'no-private-key' : 'peer-key-of-low-order'
+  }
+
+  /** Ends a session. Its keys are wiped, at once unless another thread still works with them. */
+  retire(keypair: Keypair): void {
+    keypair.ended = true
+    if (this.handOver === undefined) keypair.wipe()
+    else this.handOver.retire(keypair)
   }
 
   /** Sees to it that the peer is looked at when the earliest of its deadlines is due. */

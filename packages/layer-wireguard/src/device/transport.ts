@@ -1,8 +1,9 @@
 import { asPeerPacket, type Datagram, type PeerPacket } from '@millrace/core'
-import { TAG_LENGTH } from '../crypto/crypto.ts'
 import { KEEPALIVE_TIMEOUT, MAX_STAGED_PACKETS, REJECT_AFTER_TIME, REKEY_TIMEOUT } from '../proto/constants.ts'
-import { KEEPALIVE_LENGTH, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
+import { KEEPALIVE_LENGTH, MESSAGE_TRANSPORT, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
 import { carryCongestion } from './ecn.ts'
+import type { HandOver } from './hand-over.ts'
+import type { Keypair } from './keypair.ts'
 import type { PeerState } from './peer.ts'
 import { Sealer } from './sealer.ts'
 import type { DeviceState } from './state.ts'
@@ -44,8 +45,15 @@ export class Transport {
     if (peer.staged.length === 0 && current?.canSend(this.#state.now)) {
       if (packet.segmentSize !== 0) return this.#sealer.sealSegments(packet, peer, current)
       if (!this.#sealer.hasRoom(packet)) return 'no-headroom'
-      this.#sealer.seal(packet, peer, current)
-      return PASS
+      const { handOver } = this.#state
+      if (handOver === undefined || packet.memory !== handOver.memory) {
+        this.#sealer.seal(packet, peer, current)
+        return PASS
+      }
+      if (!handOver.hasRoom) return 'worker-queue-full'
+      packet.retain()
+      this.#sealer.hand(packet, peer, current, handOver)
+      return CONSUMED
     }
     const reason = packet.segmentSize === 0 ? this.#stage(packet, peer) : this.#stageSegments(packet, peer)
     this.flushStaged(peer)
@@ -82,7 +90,7 @@ export class Transport {
       const packet = peer.staged.shift()
       if (packet === undefined) return
       this.#state.stagedPackets--
-      this.#state.output.transmitPacket(this.#sealer.seal(packet, peer, current))
+      this.#sendOwn(packet, peer, current)
     }
   }
 
@@ -95,25 +103,52 @@ export class Transport {
 
   /** Opens a message in place. `PASS` means that `packet` is now what the peer sent. */
   receive(packet: Datagram): Verdict {
-    const { now, indices } = this.#state
-    if (packet.length < KEEPALIVE_LENGTH) return 'bad-length'
-    const { view, offset, memory } = packet
-    const entry = indices.get(view.getUint32(offset + 4, true))
+    const { view, offset, memory, length } = packet
+    if (length < KEEPALIVE_LENGTH) return 'bad-length'
+    const entry = this.#state.indices.get(view.getUint32(offset + 4, true))
     const keypair = entry?.keypair
     if (entry === undefined || keypair === undefined) return 'unknown-index'
-    if (keypair.isTooOld(now)) return 'session-expired'
+    if (keypair.isTooOld(this.#state.now)) return 'session-expired'
+    const { handOver } = this.#state
+    if (memory === handOver?.memory) return this.#handOver(packet, entry.peer, keypair, length, handOver)
     const low = view.getUint32(offset + 8, true)
     const high = view.getUint32(offset + 12, true)
-    const sealed = packet.length - TRANSPORT_HEADER_LENGTH
+    const sealed = length - TRANSPORT_HEADER_LENGTH
     if (!keypair.receiveKey.open(high, low, memory, offset + TRANSPORT_HEADER_LENGTH, sealed)) return 'not-authentic'
+    return this.accept(packet, entry.peer, keypair)
+  }
+
+  /** Hands over a train whose messages all belong to one session. `PASS`: it is to be taken apart here. */
+  receiveTrain(packet: Datagram): Verdict {
+    const { now, indices, handOver } = this.#state
+    const { view, offset, memory, length, segmentSize } = packet
+    if (handOver === undefined || memory !== handOver.memory || segmentSize < KEEPALIVE_LENGTH) return PASS
+    const index = view.getUint32(offset + 4, true)
+    const entry = indices.get(index)
+    const keypair = entry?.keypair
+    if (entry === undefined || keypair === undefined || keypair.isTooOld(now)) return PASS
+    const end = offset + length
+    if ((length % segmentSize || segmentSize) < KEEPALIVE_LENGTH) return PASS
+    for (let at = offset; at < end; at += segmentSize) {
+      if (view.getUint32(at, true) !== MESSAGE_TRANSPORT || view.getUint32(at + 4, true) !== index) return PASS
+    }
+    return this.#handOver(packet, entry.peer, keypair, segmentSize, handOver)
+  }
+
+  /** Takes a message that has been opened: it is authentic. `PASS` as of {@link receive}. */
+  accept(packet: Datagram, peer: PeerState, keypair: Keypair): Verdict {
+    const { view, offset } = packet
+    // Only when it was opened by another thread, meanwhile.
+    if (keypair.ended) return 'unknown-index'
+    const low = view.getUint32(offset + 8, true)
+    const high = view.getUint32(offset + 12, true)
     // Only what has authenticated may move the window (RFC 6479; kernel receive.c).
     if (!keypair.replay.accept(high, low)) return 'replayed'
 
-    const { peer } = entry
     peer.receivedBytes += packet.length
     this.#state.setEndpoint(peer, packet)
     packet.offset += TRANSPORT_HEADER_LENGTH
-    packet.length = sealed - TAG_LENGTH
+    packet.length -= KEEPALIVE_LENGTH
     carryCongestion(asPeerPacket(packet), packet.trafficClass)
     packet.peer = peer
     const isData = packet.length > 0
@@ -127,6 +162,25 @@ export class Transport {
     this.#keepFreshAfterReceiving(peer)
     if (isData) this.#timers.dataReceived(peer)
     return isData ? PASS : CONSUMED
+  }
+
+  #handOver(packet: Datagram, peer: PeerState, keypair: Keypair, stride: number, handOver: HandOver): Verdict {
+    if (!handOver.hasRoom) return 'worker-queue-full'
+    packet.retain()
+    handOver.open(packet, peer, keypair, stride)
+    return CONSUMED
+  }
+
+  /** Seals a packet of our own, and sends it. */
+  #sendOwn(packet: PeerPacket, peer: PeerState, keypair: Keypair): void {
+    const { handOver, output } = this.#state
+    if (handOver === undefined || packet.memory !== handOver.memory) {
+      output.transmitPacket(this.#sealer.seal(packet, peer, keypair))
+    } else if (handOver.hasRoom) this.#sealer.hand(packet, peer, keypair, handOver)
+    else {
+      output.drop('worker-queue-full', 1)
+      packet.release()
+    }
   }
 
   #stage(packet: PeerPacket, peer: PeerState): string | undefined {
