@@ -4,7 +4,7 @@
 // Usage: npm run bench -- [--rounds 3] [--seconds 3] [--only millrace,wireguard-go] [--measures tcp1,udp64] [--markdown]
 //   --rounds     how often all of it is repeated; the table has the medians
 //   --seconds    length of each measure
-//   --only       of millrace, millrace-layers, wireguard-go (the newest), boringtun, gotatun, wireguard-go-debian
+//   --only       of millrace, millrace-threads, millrace-layers, wireguard-go (the newest), boringtun, gotatun, wireguard-go-debian
 //   --measures   of ping, tcp1, tcp1Back, tcp8, tcp8Back, loadedPing, udp1300, udp64, handshakes
 //   --cache      where peers are built, once (~/.cache/millrace-bench); remove it for newer ones
 //   --markdown   prints the table as it goes into docs/performance.md

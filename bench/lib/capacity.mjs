@@ -18,7 +18,7 @@ let main
 let worker
 
 /** Messages sealed by two threads at once, of those that each seals alone. */
-export async function runParallelCapacity() {
+export async function parallelCapacity() {
   main ??= seal()
   if (worker === undefined) {
     worker = new Worker(new URL(import.meta.url))

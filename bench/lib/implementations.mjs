@@ -9,6 +9,11 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const MILLRACE = ['node', here('../../packages/millrace/dist/cli/wg.js'), '-f']
 const LAYERED = ['node', here('../tunnel-end.mjs')]
 const LOOP_DELAY = here('../loop-delay.mjs')
+const TITLES = {
+  millrace: 'Millrace',
+  'millrace-threads': 'Millrace, 2 threads',
+  'millrace-layers': 'Millrace + log, filter, nat',
+}
 const BUILD_LIMIT = 60 * 60_000
 
 /** The address that the layered gateway gives its peers outside: the kernel behind it must route it to the interface. */
@@ -25,7 +30,13 @@ const builds = {
 }
 
 /** Names that may be asked for. */
-export const IMPLEMENTATIONS = ['millrace', 'millrace-layers', ...Object.keys(builds), 'wireguard-go-debian']
+export const IMPLEMENTATIONS = [
+  'millrace',
+  'millrace-threads',
+  'millrace-layers',
+  ...Object.keys(builds),
+  'wireguard-go-debian',
+]
 
 function cargo(crate, program) {
   return {
@@ -40,6 +51,7 @@ export async function findImplementations({ cache, only, note }) {
   const found = []
   const wanted = (name) => only.includes(name)
   if (wanted('millrace')) found.push(await millrace('millrace', () => MILLRACE))
+  if (wanted('millrace-threads')) found.push(await millrace('millrace-threads', () => MILLRACE))
   if (wanted('millrace-layers'))
     found.push(await millrace('millrace-layers', (end) => (end === 1 ? LAYERED : MILLRACE)))
   for (const name of Object.keys(builds)) {
@@ -51,9 +63,10 @@ export async function findImplementations({ cache, only, note }) {
 
 async function millrace(name, command) {
   const version = (await run(['git', '-C', here('.'), 'describe', '--always', '--dirty']).catch(() => 'unknown')).trim()
-  const title = name === 'millrace' ? 'Millrace' : 'Millrace + log, filter, nat'
+  const title = TITLES[name]
   const layered = name === 'millrace-layers'
-  const env = { NODE_OPTIONS: `--import=${LOOP_DELAY}` }
+  const threads = name === 'millrace-threads' ? { MILLRACE_THREADS: '2' } : {}
+  const env = { NODE_OPTIONS: `--import=${LOOP_DELAY}`, ...threads }
   return { name, title, version, command, env, layered, tellsLoopDelay: true }
 }
 

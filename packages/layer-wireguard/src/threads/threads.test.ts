@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { bind, CLOCK, LOGGER, makeFallback, RANDOM, type RunningStack, runtimeWith, stack } from '@millrace/core'
 import { SeededRandom, VirtualClock } from '@millrace/core/testing'
 import { loadNative, OPENSSL, type OpenSsl, SYSTEM_CALLS } from '@millrace/native'
@@ -311,6 +312,23 @@ describe.skipIf(system === undefined || makeFallback(OPENSSL) === undefined)('th
     // What was sealed, or about to be, has left; what came in goes nowhere any more.
     expect(tunnels.wire.sent.length - sent).toBe(32)
     expect(tunnels.drops()).toEqual({ 'device-closed': 2 * 8 * 41 })
+  })
+
+  test('a stack that is started again has its threads again', async () => {
+    tunnels = await Tunnels.start()
+    const wire = new TrainWire('192.0.2.200:1')
+    const runtime = runtimeWith(bind(WORKER_SCRIPT, new URL('worker.js', BUILT)))
+    const again = stack(wire, { runtime })
+      .layer(wireguard({ privateKey: generatePrivateKey(), threads: 2 }))
+      .layer(allowedIps())
+      .end(new SuperHost())
+    for (let run = 0; run < 2; run++) {
+      const descriptors = readdirSync('/proc/self/fd').length
+      const running = await again.start()
+      expect(readdirSync('/proc/self/fd').length).toBeGreaterThan(descriptors)
+      await running.stop()
+      await tunnels.until(() => readdirSync('/proc/self/fd').length <= descriptors)
+    }
   })
 
   test('a peer that is removed while its packets are under way loses them, and its keys', async () => {

@@ -11,7 +11,7 @@ import { cliLogger } from './logger.ts'
 import { print, printJson } from './output.ts'
 
 /** Runs a gateway as the command line says, until a signal ends it. */
-export async function startGateway({ state, json, log, ...flags }: GatewayOptions): Promise<void> {
+export async function startGateway({ state, json, log, threads, ...flags }: GatewayOptions): Promise<void> {
   const signal = endSignal()
   container.register(LOGGER.key, { useValue: cliLogger({ json: json === true }) })
   for (const [token, value] of flags.disable?.bindings ?? []) container.register(token.key, { useValue: value })
@@ -19,6 +19,7 @@ export async function startGateway({ state, json, log, ...flags }: GatewayOption
     store: new StateStore(state),
     flags,
     sample: log,
+    threads: threads ?? 1,
     runtime: containerRuntime(),
     host: linuxHost(),
     signal,

@@ -18,11 +18,19 @@ export interface ComposedGateway {
 /** Inside the tunnel, bytes: 1,500 less the outer IPv6, UDP and WireGuard headers. */
 const MTU = 1420
 
-/** The path of every packet, from the wire up. `sample` logs one packet in so many; 0 none. */
-export function composeGateway(plan: Plan, sample: number, runtime: Runtime, disabled: Disabled): ComposedGateway {
+export interface Tuning {
+  /** Logs one packet in so many; 0 none. */
+  readonly sample: number
+  /** Threads that encrypt and decrypt. */
+  readonly threads: number
+  readonly disabled: Disabled
+}
+
+/** The path of every packet, from the wire up. */
+export function composeGateway(plan: Plan, { sample, threads, disabled }: Tuning, runtime: Runtime): ComposedGateway {
   const { listenPort, privateKey, egress, interface: name } = plan
   const subnet = Subnet.parse(plan.subnet, 'subnet')
-  const device = wireguard({ privateKey, peers: plan.peers.map(peerOptions) })
+  const device = wireguard({ privateKey, peers: plan.peers.map(peerOptions), threads })
   const tunnel = stack(udp({ port: listenPort, ...disabled.udp }), { runtime })
     .layer(device)
     .layer(allowedIps())

@@ -14,6 +14,7 @@ describe('parseFlag', () => {
     ['dns', '9.9.9.9,2620:fe::fe', ['9.9.9.9', '2620:fe::fe']],
     ['dns', 'none', []],
     ['sample', '0', 0],
+    ['threads', '2', 2],
   ])('%s %s', (flag, text, expected) => {
     expect(parseFlag[flag](text)).toEqual(expected)
   })
@@ -29,6 +30,8 @@ describe('parseFlag', () => {
     ['subnet', '10.7.0.0/31', '--subnet: 10.7.0.0/31 is too small: the gateway and one client need a /30 at least'],
     ['dns', 'resolver', '--dns: expected an IPv4 or IPv6 address, got "resolver"'],
     ['dns', '', '--dns: expected an IPv4 or IPv6 address, got ""'],
+    ['threads', '0', '--threads: expected a number from 1 to 64, got "0"'],
+    ['threads', '65', '--threads: expected a number from 1 to 64, got "65"'],
     ['sample', '-1', '--log: expected a whole number, got "-1"'],
     [
       'interface',

@@ -32,6 +32,7 @@ export const parseFlag: {
   readonly dns: (text: string) => readonly string[]
   readonly disable: (text: string) => Disabled
   readonly sample: (text: string) => number
+  readonly threads: (text: string) => number
 } = {
   port(text) {
     const port = wholeNumber(text)
@@ -72,6 +73,13 @@ export const parseFlag: {
       throw new ConfigurationError(`--log: expected a whole number, got ${JSON.stringify(text)}`)
     }
     return sample
+  },
+  threads(text) {
+    const threads = wholeNumber(text)
+    if (!(threads >= 1 && threads <= 64)) {
+      throw new ConfigurationError(`--threads: expected a number from 1 to 64, got ${JSON.stringify(text)}`)
+    }
+    return threads
   },
 }
 

@@ -22,6 +22,8 @@ export interface GatewayRun {
   readonly flags: GatewayFlags
   /** Logs one packet in so many; 0 none. */
   readonly sample: number
+  /** Threads that encrypt and decrypt. */
+  readonly threads: number
   readonly runtime: Runtime
   readonly host: Host
   /** Ends the gateway when aborted. */
@@ -58,7 +60,7 @@ class GatewayProcess {
   }
 
   async run(): Promise<void> {
-    const { store, flags, runtime, host, sample, signal } = this.#run
+    const { store, flags, runtime, host, sample, threads, signal } = this.#run
     const stored = store.load()
     const wanted = plan(stored, flags, runtime.get(RANDOM))
     checkPrivileges(host)
@@ -71,7 +73,8 @@ class GatewayProcess {
       this.#teardown.add(store.create())
       await this.#claim()
     }
-    const composed = composeGateway(state, sample, runtime, flags.disable ?? new Disabled())
+    const tuning = { sample, threads, disabled: flags.disable ?? new Disabled() }
+    const composed = composeGateway(state, tuning, runtime)
     const running = await this.#bringUp(state, outer, composed)
     const kept = await this.#save(state, stored === undefined)
     const follower = new PeerFollower(store, composed.peers, state.peers, this.#logger)

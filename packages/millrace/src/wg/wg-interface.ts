@@ -13,6 +13,8 @@ export interface WgInterfaceOptions {
   readonly handle: TunHandle
   readonly logger: Logger
   readonly disabled: Disabled
+  /** Threads that encrypt and decrypt. */
+  readonly threads: number
   /** Called once: somebody has deleted the interface. */
   readonly onGone: () => void
 }
@@ -26,7 +28,7 @@ export class WgInterface implements InterfaceSockets {
   readonly target: UapiTarget
   readonly #options: WgInterfaceOptions
   readonly #wire: UdpEndpoint
-  readonly #device: WireguardLayer = wireguard({})
+  readonly #device: WireguardLayer
   readonly #stack: Gateway
   readonly #timer: NodeJS.Timeout
   #running: RunningStack | undefined
@@ -38,9 +40,10 @@ export class WgInterface implements InterfaceSockets {
   #work: Promise<void> = Promise.resolve()
 
   constructor(options: WgInterfaceOptions) {
-    const { handle, logger, disabled } = options
+    const { handle, logger, disabled, threads } = options
     this.#options = options
     this.#wire = udp(disabled.udp)
+    this.#device = wireguard({ threads })
     this.target = new InterfaceTarget(this.#device.target, this)
     this.#stack = stack(this.#wire, { runtime: runtimeWith(bind(LOGGER, logger), ...disabled.bindings) })
       .layer(this.#device)

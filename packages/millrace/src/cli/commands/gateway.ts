@@ -5,6 +5,7 @@ import { type OutputOptions, stateOption } from '../options.ts'
 
 export interface GatewayOptions extends GatewayFlags, OutputOptions {
   readonly log: number
+  readonly threads?: number
 }
 
 const NOTES = `
@@ -74,6 +75,7 @@ export function addGatewayCommand(program: Command): void {
         .env('MILLRACE_DISABLE')
         .argParser(parseFlag.disable),
     )
+    .option('--threads <n>', 'threads that encrypt and decrypt (default: 1)', parseFlag.threads)
     .option('--json', 'one JSON object on standard output when up, and JSON lines as log on standard error')
     .addHelpText('after', NOTES)
     .action(async (options: GatewayOptions) => {
