@@ -31,10 +31,10 @@ import { DeviceTarget } from './device-target.ts'
 import { encodeKey, keyPairOf } from './keys.ts'
 import { NamedEndpoints } from './named-endpoints.ts'
 import { Opener } from './opener.ts'
-import { parsePeer } from './options.ts'
+import { checkThreads, parsePeer } from './options.ts'
 import { type LookupPeer, PeerLookup } from './peer-lookup.ts'
 import { PeerSet } from './peer-set.ts'
-import { checkThreads, Threads, type ThreadsOwner } from './threads/threads.ts'
+import type { Threads, ThreadsOwner } from './threads/threads.ts'
 import type { UapiTarget } from './uapi/target.ts'
 import type { WireguardLayer, WireguardOptions } from './wireguard.ts'
 
@@ -139,7 +139,7 @@ export class DeviceLayer implements WireguardLayer {
     this.#withDevice((device) => device.setPrivateKey(local))
   }
 
-  start(context: Context): void {
+  start(context: Context): void | Promise<void> {
     this.#context = context
     this.#wireControl = context.find(WIRE)
     const { pool } = context
@@ -154,6 +154,10 @@ export class DeviceLayer implements WireguardLayer {
         this.#withDevice((device) => device.adopt(peer, packet)),
       )
     }
+    return this.#threadCount === 1 ? this.#open() : this.#startThreads(context).then(() => this.#open())
+  }
+
+  #open(): void {
     this.#step()
     this.#device.open()
     this.#device.tick()
@@ -197,9 +201,7 @@ export class DeviceLayer implements WireguardLayer {
   /** From here on trains come in, and super-packets come down, if the ends know them: this line takes both apart. */
   #startSuperPackets(context: Context): void {
     const host = context.find(HOST_SUPER_PACKETS)
-    const openers = new Spare(() => new Opener(context.pool, this.#device, host))
-    this.#openers = openers
-    this.#startThreads(context, openers)
+    this.#openers = new Spare(() => new Opener(context.pool, this.#device, host))
     context.find(WIRE_SUPER_PACKETS)?.enable()
     host?.enable()
   }
@@ -211,7 +213,12 @@ export class DeviceLayer implements WireguardLayer {
     return result
   }
 
-  #startThreads(context: Context, openers: Spare<Opener>): void {
+  /** Loaded only here: one thread starts sooner without. */
+  async #startThreads(context: Context): Promise<void> {
+    const { Threads } = await import('./threads/threads.ts')
+    const openers = this.#openers
+    // Stopped meanwhile.
+    if (openers === undefined || this.#context === undefined) return
     const owner: ThreadsOwner = {
       context,
       openers,

@@ -18,8 +18,7 @@ import type { Device } from './device/device.ts'
 import type { Keypair } from './device/keypair.ts'
 import type { PeerState } from './device/peer.ts'
 import { CONSUMED, PASS, type Verdict } from './device/verdict.ts'
-import { MESSAGE_TRANSPORT } from './proto/messages.ts'
-import { NOT_AUTHENTIC } from './threads/performer.ts'
+import { MESSAGE_TRANSPORT, NOT_AUTHENTIC } from './proto/messages.ts'
 
 /**
  * Opens a batch from the wire and gathers what goes up: each datagram of a train by itself, and what was inside joined

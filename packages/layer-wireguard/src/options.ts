@@ -83,3 +83,12 @@ function checkKeepalive(who: string, seconds: number): void {
   if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 65_535) return
   throw new ConfigurationError(`peer ${who} persistentKeepalive: expected seconds from 0 to 65535, got ${seconds}`)
 }
+
+/** Threads that one layer may have. More than the cores of a machine are of no use. */
+const MAX_THREADS = 64
+
+/** Throws a ConfigurationError. */
+export function checkThreads(threads: number): void {
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return
+  throw new ConfigurationError(`wireguard threads: expected a number from 1 to ${MAX_THREADS}, got ${threads}`)
+}

@@ -4,6 +4,8 @@ export const MESSAGE_INITIATION = 1
 export const MESSAGE_RESPONSE = 2
 export const MESSAGE_COOKIE_REPLY = 3
 export const MESSAGE_TRANSPORT = 4
+/** What another thread puts in the place of the type of a message that is not authentic: none that the protocol knows. */
+export const NOT_AUTHENTIC = 0xff
 
 export const INITIATION_LENGTH = 148
 export const RESPONSE_LENGTH = 92

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { aeads } from '../crypto/crypto.ts'
 import { nobleCrypto } from '../crypto/noble.ts'
 import type { Aead } from '../crypto/provider.ts'
+import { NOT_AUTHENTIC } from '../proto/messages.ts'
 import {
   ENTRY_COUNTER_HIGH,
   ENTRY_COUNTER_LOW,
@@ -21,7 +22,7 @@ import {
   KIND_SEAL,
   ringMemory,
 } from './job-ring.ts'
-import { NOT_AUTHENTIC, Performer } from './performer.ts'
+import { Performer } from './performer.ts'
 
 const KEY = Uint8Array.from({ length: 32 }, (_, i) => i + 1)
 const AT = 128

@@ -1,6 +1,6 @@
 import { type AeadKey, type NativeCipher, SEAL_HEADROOM, TAG_LENGTH } from '../crypto/provider.ts'
 import { sealMessage } from '../device/seal-message.ts'
-import { KEEPALIVE_LENGTH, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
+import { KEEPALIVE_LENGTH, NOT_AUTHENTIC, TRANSPORT_HEADER_LENGTH } from '../proto/messages.ts'
 import {
   ENTRY_COUNTER_HIGH,
   ENTRY_COUNTER_LOW,
@@ -15,9 +15,6 @@ import {
   KIND_FAILED,
   KIND_SEAL,
 } from './job-ring.ts'
-
-/** What an opener makes of the type of a message that is not authentic: none that the protocol knows. */
-export const NOT_AUTHENTIC = 0xff
 
 /** Words of content in the room that sealing needs; the rest of it is for the tag before, and for the header. */
 const CONTENT_WORDS = (SEAL_HEADROOM - TAG_LENGTH - TRANSPORT_HEADER_LENGTH) / 4

@@ -19,7 +19,7 @@ import {
   TrainWire,
 } from '../test-support/super-ends.ts'
 import { type WireguardLayer, wireguard } from '../wireguard.ts'
-import { checkThreads, WORKER_SCRIPT } from './threads.ts'
+import { WORKER_SCRIPT } from './threads.ts'
 
 /** Node runs no TypeScript here: the worker is the built one. */
 const BUILT = new URL('../../dist/threads/', import.meta.url)
@@ -398,6 +398,5 @@ test.each([
 })
 
 test.each([0, 65, 1.5, Number.NaN])('%s threads are a mistake', (threads) => {
-  expect(() => checkThreads(threads)).toThrow('wireguard threads: expected a number from 1 to 64')
   expect(() => wireguard({ threads })).toThrow('wireguard threads: expected a number from 1 to 64')
 })

@@ -1,6 +1,5 @@
 import {
   type Batch,
-  ConfigurationError,
   type Context,
   type Datagram,
   type Packet,
@@ -18,8 +17,6 @@ import type { PeerState } from '../device/peer.ts'
 import type { Opener } from '../opener.ts'
 import { Crew, type CrewOwner } from './crew.ts'
 
-/** Threads that one layer may have. More than the cores of a machine are of no use. */
-const MAX_THREADS = 64
 /**
  * What a batch must be worth to be handed over, in bytes, a message's fixed costs being as much as 512: more than one
  * super-packet, or 50 packets of full size. To wake a worker costs as much as to seal half of that.
@@ -44,12 +41,6 @@ export interface ThreadsOwner {
   readonly inner: Service<PeerPacket> | undefined
 }
 
-/** Throws a ConfigurationError. */
-export function checkThreads(threads: number): void {
-  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return
-  throw new ConfigurationError(`wireguard threads: expected a number from 1 to ${MAX_THREADS}, got ${threads}`)
-}
-
 /** Sealing and opening on other threads: what is worth handing over, and what happens to it when it comes back. */
 export class Threads implements CrewOwner {
   readonly #owner: ThreadsOwner
@@ -67,9 +58,8 @@ export class Threads implements CrewOwner {
     this.#crew = new Crew({ workers: threads - 1, memory: pool.memory, ...needs, script, owner: this, logger })
   }
 
-  /** Undefined where one thread is wanted, or no more can be had, which is logged. */
+  /** Undefined where no more than one can be had, which is logged. */
   static start(owner: ThreadsOwner, threads: number): Threads | undefined {
-    if (threads === 1) return undefined
     const needs = findNeeds(owner.context)
     if (typeof needs !== 'string') return new Threads(owner, threads, needs)
     owner.context.logger.warn({ threads }, `wireguard: one thread instead of ${threads}: ${needs}`)
