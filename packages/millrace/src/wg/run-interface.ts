@@ -31,7 +31,7 @@ export async function runInterface({ interfaceName, environment, logger, signal,
       handle,
       logger,
       disabled: new Disabled(environment.disabled),
-        threads: environment.threads,
+      threads: environment.threads,
       onGone: () => end('the interface was deleted'),
     })
     try {
