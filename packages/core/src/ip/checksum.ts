@@ -18,7 +18,7 @@ export function onesComplementSum(view: DataView, offset: number, length: number
     at += 2
   }
   if (length & 1) low += view.getUint8(at) << 8
-  return fold(high + low)
+  return foldSum(high + low)
 }
 
 /** The internet checksum (RFC 1071) as it stands in a header. Over bytes with a right checksum in them it is 0. */
@@ -41,17 +41,17 @@ export function pseudoHeaderSum6(view: DataView, ip: number, protocol: number, l
  * odd offset give both values with their bytes swapped. UDP's "0 is none, 0xffff is 0" is the caller's business.
  */
 export function updateChecksum16(checksum: number, from: number, to: number): number {
-  return ~fold((~checksum & 0xffff) + (~from & 0xffff) + to) & 0xffff
+  return ~foldSum((~checksum & 0xffff) + (~from & 0xffff) + to) & 0xffff
 }
 
 /** As {@link updateChecksum16} for two adjoining words at an even offset, as an address is. */
 export function updateChecksum32(checksum: number, from: number, to: number): number {
   const sum = (~checksum & 0xffff) + ((~from >>> 16) & 0xffff) + (~from & 0xffff) + (to >>> 16) + (to & 0xffff)
-  return ~fold(sum) & 0xffff
+  return ~foldSum(sum) & 0xffff
 }
 
-/** Adds the carries back in, twice: the first time may carry again. */
-function fold(sum: number): number {
+/** Adds the carries of a sum below 2^32 back in, twice: the first time may carry again. */
+export function foldSum(sum: number): number {
   const once = (sum & 0xffff) + (sum >>> 16)
   return (once & 0xffff) + (once >>> 16)
 }

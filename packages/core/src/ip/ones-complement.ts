@@ -1,4 +1,4 @@
-import { onesComplementSum } from './checksum.ts'
+import { foldSum, onesComplementSum } from './checksum.ts'
 import { instantiateSums, type Sum, type WasmMemory, type WebAssemblyApi } from './ones-complement-wasm.ts'
 
 /**
@@ -13,12 +13,6 @@ export interface OnesComplement {
   sum(offset: number, length: number): number
   /** The same while the bytes are copied to `to`. The ranges must not overlap, unless `to` is below `from`. */
   copyAndSum(from: number, to: number, length: number): number
-}
-
-/** Adds the carries of a sum below 2^32 back in, twice: the first time may carry again. */
-export function foldSum(sum: number): number {
-  const once = (sum & 0xffff) + (sum >>> 16)
-  return (once & 0xffff) + (once >>> 16)
 }
 
 /**

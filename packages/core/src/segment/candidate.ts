@@ -1,5 +1,5 @@
-import { onesComplementSum } from '../ip/checksum.ts'
-import { foldSum, type OnesComplement } from '../ip/ones-complement.ts'
+import { foldSum, onesComplementSum } from '../ip/checksum.ts'
+import type { OnesComplement } from '../ip/ones-complement.ts'
 import { ACK, PSH, TCP, UDP } from './tcp-udp.ts'
 
 const DONT_FRAGMENT = 0x4000

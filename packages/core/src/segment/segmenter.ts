@@ -1,4 +1,5 @@
-import { foldSum, type OnesComplement } from '../ip/ones-complement.ts'
+import { foldSum } from '../ip/checksum.ts'
+import type { OnesComplement } from '../ip/ones-complement.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { PooledPacket } from '../packet/pooled-packet.ts'
 import { CWR, FIN, PSH, TCP, UDP } from './tcp-udp.ts'
