@@ -35,11 +35,14 @@ export class Engine {
   /** Connections whose owner could not write for want of memory. */
   readonly starved: ConnectionQueue
   halfOpen = 0
+  /** Whether several segments of a stream go out as one packet. */
+  superPackets: boolean
   /** Set on every entry from outside, milliseconds. */
   now: number
 
   constructor(settings: TcpSettings, random: Random, now: number) {
     this.settings = settings
+    this.superPackets = settings.superPackets
     this.now = now
     this.slab = new Slab(settings.memory)
     this.table = new ConnectionTable(this.slab, settings, random.uint32(), random.uint32())

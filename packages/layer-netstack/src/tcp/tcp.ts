@@ -76,6 +76,11 @@ export class Tcp {
     return this.#engine.told.length > 0 || this.#engine.mayWake
   }
 
+  /** Switches super-packets on or off while it runs; see {@link TcpOptions.superPackets}. */
+  set superPackets(on: boolean) {
+    this.#engine.superPackets = on
+  }
+
   get statistics(): TcpStatistics {
     const { table, slab, halfOpen } = this.#engine
     const memory = slab.memory.length - slab.free

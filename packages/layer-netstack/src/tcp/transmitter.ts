@@ -138,7 +138,7 @@ export class Transmitter {
   }
 
   #largest(c: Connection): number {
-    if (!this.#engine.settings.superPackets) return c.mss
+    if (!this.#engine.superPackets) return c.mss
     return Math.max(Math.floor((65_535 - HEADERS_AT_MOST) / c.mss), 1) * c.mss
   }
 }
