@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
-import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import type * as Ed25519 from '@noble/curves/ed25519.js'
+import { nobleCiphers } from './noble-ciphers.ts'
 import { writeNonce } from './nonce.ts'
 import type { AeadKey, CryptoProvider } from './provider.ts'
 
@@ -8,7 +8,7 @@ const ZERO_NONCE = new Uint8Array(12)
 
 let curve: typeof Ed25519.x25519 | undefined
 
-/** Loaded when it is first needed, which is where OpenSSL's is not right: it is a tenth of the start of a small program. */
+/** Loaded when it is first needed, as the ciphers are. */
 function x25519(): typeof Ed25519.x25519 {
   curve ??= (createRequire(import.meta.url)('@noble/curves/ed25519.js') as typeof Ed25519).x25519
   return curve
@@ -27,10 +27,11 @@ export const nobleCrypto: CryptoProvider = {
   },
   publicKey: (privateKey) => x25519().getPublicKey(privateKey),
   aead: (key) => new NobleKey(key),
-  sealOnce: (key, associated, plaintext) => chacha20poly1305(key, ZERO_NONCE, associated).encrypt(plaintext),
+  sealOnce: (key, associated, plaintext) =>
+    nobleCiphers().chacha20poly1305(key, ZERO_NONCE, associated).encrypt(plaintext),
   openOnce(key, associated, sealed) {
     try {
-      return chacha20poly1305(key, ZERO_NONCE, associated).decrypt(sealed)
+      return nobleCiphers().chacha20poly1305(key, ZERO_NONCE, associated).decrypt(sealed)
     } catch {
       return undefined
     }
@@ -48,7 +49,9 @@ class NobleKey implements AeadKey {
   seal(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): void {
     writeNonce(this.#nonce, counterHigh, counterLow)
     const plaintext = memory.subarray(offset, offset + length)
-    chacha20poly1305(this.#key, this.#nonce).encrypt(plaintext, memory.subarray(offset, offset + length + 16))
+    nobleCiphers()
+      .chacha20poly1305(this.#key, this.#nonce)
+      .encrypt(plaintext, memory.subarray(offset, offset + length + 16))
   }
 
   open(counterHigh: number, counterLow: number, memory: Uint8Array, offset: number, length: number): boolean {
@@ -56,7 +59,9 @@ class NobleKey implements AeadKey {
     writeNonce(this.#nonce, counterHigh, counterLow)
     const ciphertext = memory.subarray(offset, offset + length)
     try {
-      chacha20poly1305(this.#key, this.#nonce).decrypt(ciphertext, memory.subarray(offset, offset + length - 16))
+      nobleCiphers()
+        .chacha20poly1305(this.#key, this.#nonce)
+        .decrypt(ciphertext, memory.subarray(offset, offset + length - 16))
       return true
     } catch {
       return false

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Random, SocketAddress } from '@millrace/core'
-import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { hash, keyedMac } from '../crypto/hashes.ts'
+import { nobleCiphers } from '../crypto/noble-ciphers.ts'
 import { COOKIE_SECRET_LIFETIME, LABEL_COOKIE } from './constants.ts'
 import { MACS_LENGTH, readUint32, writeCookieReply } from './messages.ts'
 
@@ -37,7 +37,7 @@ export class CookieChecker {
     const nonce = new Uint8Array(24)
     this.#random().fill(nonce)
     const mac1 = message.subarray(message.length - MACS_LENGTH, message.length - 16)
-    const sealed = xchacha20poly1305(this.#replyKey, nonce, mac1).encrypt(this.#cookie(source))
+    const sealed = nobleCiphers().xchacha20poly1305(this.#replyKey, nonce, mac1).encrypt(this.#cookie(source))
     return writeCookieReply(readUint32(message, 4), nonce, sealed)
   }
 

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
-import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { hash, keyedMac } from '../crypto/hashes.ts'
+import { nobleCiphers } from '../crypto/noble-ciphers.ts'
 import { COOKIE_LIFETIME, LABEL_COOKIE, LABEL_MAC1 } from './constants.ts'
 import { cookieReply, MACS_LENGTH } from './messages.ts'
 
@@ -50,7 +50,7 @@ export class MacStamper {
     const mac1 = this.#lastMac1
     if (mac1 === undefined) return false
     try {
-      const cipher = xchacha20poly1305(this.#cookieKey, cookieReply.nonce(message), mac1)
+      const cipher = nobleCiphers().xchacha20poly1305(this.#cookieKey, cookieReply.nonce(message), mac1)
       this.#cookie = cipher.decrypt(cookieReply.encryptedCookie(message))
     } catch {
       return false

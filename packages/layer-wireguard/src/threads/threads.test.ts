@@ -19,7 +19,7 @@ import {
   TrainWire,
 } from '../test-support/super-ends.ts'
 import { type WireguardLayer, wireguard } from '../wireguard.ts'
-import { WORKER_SCRIPT } from './threads.ts'
+import { WORKER_SCRIPT } from './worker-script.ts'
 
 /** Node runs no TypeScript here: the worker is the built one. */
 const BUILT = new URL('../../dist/threads/', import.meta.url)

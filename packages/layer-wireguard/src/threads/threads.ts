@@ -1,14 +1,4 @@
-import {
-  type Batch,
-  type Context,
-  type Datagram,
-  type Packet,
-  type PeerPacket,
-  type Service,
-  type Spare,
-  type Token,
-  token,
-} from '@millrace/core'
+import type { Batch, Context, Datagram, Packet, PeerPacket, Service, Spare } from '@millrace/core'
 import { loadNative, OPENSSL, SYSTEM_CALLS } from '@millrace/native'
 import { CRYPTO } from '../crypto/crypto.ts'
 import type { HandOver } from '../device/hand-over.ts'
@@ -16,6 +6,7 @@ import type { Keypair } from '../device/keypair.ts'
 import type { PeerState } from '../device/peer.ts'
 import type { Opener } from '../opener.ts'
 import { Crew, type CrewOwner } from './crew.ts'
+import { WORKER_SCRIPT } from './worker-script.ts'
 
 /**
  * What a batch must be worth to be handed over, in bytes, a message's fixed costs being as much as 512: more than one
@@ -23,9 +14,6 @@ import { Crew, type CrewOwner } from './crew.ts'
  */
 const WORTH_IT = 96 * 1024
 const MESSAGE_WEIGHT = 512
-
-/** Where the code of a worker lies. Bind it when the code has been bundled. */
-export const WORKER_SCRIPT: Token<URL> = token('WorkerScript', () => new URL('./worker.js', import.meta.url))
 
 /** The layer that has the threads. */
 export interface ThreadsOwner {
