@@ -11,7 +11,7 @@
  *        exhausted: addresses
  *        1 flow under 203.0.113.2, gone after five minutes: 0
  *        exhausted: ports
- *        egress_port_allocation_failures_total: 1 of ports, 0 of peer-ports, 1 of addresses
+ *        egress_port_allocation_failures_total: 1 of ports, 0 of peer-ports, 0 of blocks, 1 of addresses
  */
 import { decodePacket, MemoryHost, packetFromText, VirtualClock } from '@millrace/core/testing'
 import { bind, CLOCK, nat, runtimeWith, stack } from 'millrace'

@@ -8,6 +8,7 @@ export * from './contract/index.ts'
 export * from './ip/address.ts'
 export {
   checksum,
+  foldSum,
   onesComplementSum,
   pseudoHeaderSum4,
   pseudoHeaderSum6,
@@ -58,3 +59,5 @@ export type { DropStatistics, EdgeStatistics } from './stack/edge.ts'
 export type { RunningStack } from './stack/running-stack.ts'
 export { Gateway, Stack, type StackOptions, type StartOptions, stack } from './stack/stack.ts'
 export type { StackEvent } from './stack/stack-event.ts'
+export { halfSipHash } from './table/half-sip-hash.ts'
+export { KeyIndex } from './table/key-index.ts'

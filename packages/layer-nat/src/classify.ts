@@ -31,16 +31,17 @@ export function isNonAtomic(packet: IpPacket): boolean {
 /** A few addresses, most often one. */
 export class AddressSet {
   readonly #first: number
-  readonly #others: Uint32Array
-  readonly #isSingle: boolean
+  readonly #others: ReadonlySet<number>
 
   constructor(addresses: readonly number[]) {
-    this.#first = addresses[0] as number
-    this.#others = Uint32Array.from(addresses.slice(1))
-    this.#isSingle = addresses.length === 1
+    const [first = 0, ...others] = addresses.map((address) => address | 0)
+    this.#first = first
+    this.#others = new Set(others)
   }
 
+  /** Of an address as a 32-bit number, signed or not. */
   has(address: number): boolean {
-    return address === this.#first || (!this.#isSingle && this.#others.includes(address))
+    const word = address | 0
+    return word === this.#first || (this.#others.size > 0 && this.#others.has(word))
   }
 }

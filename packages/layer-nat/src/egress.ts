@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
+import { halfSipHash } from '@millrace/core'
 import type { Account, Owner } from './accounts.ts'
-import { hashTuple } from './half-sip-hash.ts'
 
 /** How an outside address is picked from several; see `NatOptions.pick`. */
 export type NatPick = 'paired' | 'pinned' | 'per-flow'
@@ -13,6 +13,8 @@ export interface EgressSettings {
   /** Numbers in `addresses` by the peer's name, or the inside address as text. */
   readonly pins: ReadonlyMap<string, number>
   readonly secret: Uint8Array
+  /** Of owners that are no peers, where their addresses stand for others. */
+  readonly nameOf?: (owner: Owner) => string
 }
 
 /** Which outside address whom is given. Addresses go by their number in the pool. */
@@ -20,9 +22,11 @@ export class Egress {
   readonly #settings: EgressSettings
   readonly #all: readonly number[]
   readonly #draining: Uint8Array
+  readonly #nameOf: (owner: Owner) => string
 
   constructor(settings: EgressSettings) {
     this.#settings = settings
+    this.#nameOf = settings.nameOf ?? nameOf
     this.#all = settings.addresses.map((_, i) => i)
     this.#draining = new Uint8Array(settings.addresses.length)
   }
@@ -65,14 +69,14 @@ export class Egress {
     if (pick === 'per-flow' || this.#all.length === 1) return this.#all
     // Rendezvous: each pair has a score of its own, so one address more or less moves only those who have it. Keyed, so
     // that who knows one pairing learns nothing about another gateway's.
-    const digest = createHmac('sha256', secret).update(nameOf(owner)).digest()
+    const digest = createHmac('sha256', secret).update(this.#nameOf(owner)).digest()
     const [key0, key1, a, b] = [0, 4, 8, 12].map((at) => digest.readUInt32LE(at)) as [number, number, number, number]
-    const scores = addresses.map((address) => hashTuple(key0, key1, address, a, b, 0))
+    const scores = addresses.map((address) => halfSipHash(key0, key1, Int32Array.of(address, a, b), 3))
     return [...this.#all].sort((x, y) => (scores[y] as number) - (scores[x] as number))
   }
 
   #pinOf(owner: Owner): readonly number[] {
-    const which = this.#settings.pins.get(nameOf(owner))
+    const which = this.#settings.pins.get(this.#nameOf(owner))
     return which === undefined ? [] : [which]
   }
 }
@@ -80,5 +84,5 @@ export class Egress {
 /** The peer's name, or the inside address as text. Allocates. */
 export function nameOf(owner: Owner): string {
   if (typeof owner !== 'number') return owner.name
-  return [24, 16, 8, 0].map((shift) => (owner >>> shift) & 255).join('.')
+  return `${owner >>> 24}.${(owner >>> 16) & 255}.${(owner >>> 8) & 255}.${owner & 255}`
 }

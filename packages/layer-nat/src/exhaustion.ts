@@ -4,9 +4,9 @@ import { Subject } from 'rxjs/internal/Subject'
 
 /**
  * What has run out: the table, a peer's share of it, the rate or the ports it may have, the ports (for a destination,
- * with TCP), or the outside addresses: none is meant for the peer, or all are being drained.
+ * with TCP), the port blocks, or the outside addresses: none is meant for the peer, or all are being drained.
  */
-export type NatResource = 'sessions' | 'peer-sessions' | 'peer-rate' | 'peer-ports' | 'ports' | 'addresses'
+export type NatResource = 'sessions' | 'peer-sessions' | 'peer-rate' | 'peer-ports' | 'ports' | 'blocks' | 'addresses'
 
 /** New sessions are being refused. At most one a second for each resource. */
 export interface NatExhausted {
@@ -27,6 +27,7 @@ const RESOURCES: ReadonlyMap<string, NatResource> = new Map([
   ['peer-rate-exceeded', 'peer-rate'],
   ['peer-ports-exhausted', 'peer-ports'],
   ['ports-exhausted', 'ports'],
+  ['blocks-exhausted', 'blocks'],
   ['no-outside-address', 'addresses'],
 ])
 const INTERVAL = 1000
@@ -60,5 +61,5 @@ export class Exhaustion {
 }
 
 function none(): Record<NatResource, number> {
-  return { sessions: 0, 'peer-sessions': 0, 'peer-rate': 0, 'peer-ports': 0, ports: 0, addresses: 0 }
+  return { sessions: 0, 'peer-sessions': 0, 'peer-rate': 0, 'peer-ports': 0, ports: 0, blocks: 0, addresses: 0 }
 }

@@ -14,6 +14,8 @@ export class ExpiryLists {
   readonly #previous: Int32Array
   /** When each entry was last used, milliseconds. */
   readonly #used: Float64Array
+  /** Nothing is due before: mostly spares a look at all lists. */
+  #soonest = Number.POSITIVE_INFINITY
 
   /** One list for each timeout, milliseconds. */
   constructor(capacity: number, timeouts: readonly number[]) {
@@ -38,6 +40,8 @@ export class ExpiryLists {
     this.#list[entry] = list
     this.#used[entry] = now
     this.#counts[list] = (this.#counts[list] as number) + 1
+    const due = now + (this.#timeouts[list] as number)
+    if (due < this.#soonest) this.#soonest = due
   }
 
   remove(entry: number): void {
@@ -53,8 +57,38 @@ export class ExpiryLists {
 
   /** Starts the entry's time anew, in `list`. */
   use(entry: number, list: number, now: number): void {
+    // Most packets follow another one of their flow, or of the same batch: then it stands where it must already.
+    if (this.#list[entry] === list && (this.#next[entry] === NONE || this.#used[entry] === now)) {
+      this.#used[entry] = now
+      return
+    }
     this.remove(entry)
     this.add(entry, list, now)
+  }
+
+  /** Puts entries that are in no list where they belong in one by when they were last used, the earliest first. */
+  merge(list: number, entries: readonly number[], usedAt: (entry: number) => number): void {
+    this.#soonest = Number.NEGATIVE_INFINITY
+    let behind = this.#tails[list] as number
+    for (const entry of entries.toReversed()) {
+      const used = usedAt(entry)
+      while (behind !== NONE && (this.#used[behind] as number) > used) behind = this.#previous[behind] as number
+      const next = (behind === NONE ? this.#heads[list] : this.#next[behind]) as number
+      this.#previous[entry] = behind
+      this.#next[entry] = next
+      if (behind === NONE) this.#heads[list] = entry
+      else this.#next[behind] = entry
+      if (next === NONE) this.#tails[list] = entry
+      else this.#previous[next] = entry
+      this.#list[entry] = list
+      this.#used[entry] = used
+      this.#counts[list] = (this.#counts[list] as number) + 1
+    }
+  }
+
+  /** How long entries of a list wait, milliseconds. */
+  timeout(list: number): number {
+    return this.#timeouts[list] as number
   }
 
   listOf(entry: number): number {
@@ -76,10 +110,15 @@ export class ExpiryLists {
 
   /** An entry whose time is over, or -1. */
   due(now: number): number {
+    if (now < this.#soonest) return NONE
+    let soonest = Number.POSITIVE_INFINITY
     for (let list = 0; list < this.#heads.length; list++) {
       const head = this.#heads[list] as number
-      if (head !== NONE && this.isDue(head, now)) return head
+      if (head === NONE) continue
+      if (this.isDue(head, now)) return head
+      soonest = Math.min(soonest, (this.#used[head] as number) + (this.#timeouts[list] as number))
     }
+    this.#soonest = soonest
     return NONE
   }
 }

@@ -4,7 +4,8 @@ export class FreeList {
   #length: number
 
   constructor(capacity: number) {
-    this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i)
+    this.#free = new Int32Array(capacity)
+    for (let i = 0; i < capacity; i++) this.#free[i] = capacity - 1 - i
     this.#length = capacity
   }
 

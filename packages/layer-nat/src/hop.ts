@@ -2,7 +2,7 @@ import type { IpPacket } from '@millrace/core'
 import { tcpHeaderLength } from './classify.ts'
 import { clampMss } from './mss.ts'
 import { TCP } from './protocols.ts'
-import { decrementTtl } from './rewrite.ts'
+import { takeHop } from './rewrite.ts'
 import { SYN } from './tcp-state.ts'
 
 /** IPv4 and TCP header. */
@@ -38,11 +38,12 @@ export class Hop {
     return (packet.view.getUint8(packet.offset + 6) & DONT_FRAGMENT) !== 0 ? 'packet-too-big' : undefined
   }
 
-  /** Takes one hop off, and lowers the MSS of a SYN. */
-  pass(packet: IpPacket): void {
+  /** Takes one hop off, and lowers the MSS of a SYN. Returns by how much the sum of the IP header has changed. */
+  pass(packet: IpPacket): number {
     const { view, transport, protocol } = packet
-    if (this.#decrementTtl) decrementTtl(view, packet.offset)
-    if (protocol !== TCP || transport === 0 || (view.getUint8(transport + 13) & SYN) === 0) return
-    clampMss(view, transport, tcpHeaderLength(packet), this.#mtu - HEADERS)
+    if (protocol === TCP && transport !== 0 && (view.getUint8(transport + 13) & SYN) !== 0) {
+      clampMss(view, transport, tcpHeaderLength(packet), this.#mtu - HEADERS)
+    }
+    return this.#decrementTtl ? takeHop(view, packet.offset) : 0
   }
 }

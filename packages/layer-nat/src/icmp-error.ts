@@ -1,7 +1,7 @@
 import { checksum, type IpPacket } from '@millrace/core'
 import type { Match } from './match.ts'
 import { ICMP, TCP, UDP } from './protocols.ts'
-import { rewriteAddress, rewriteEnd, type Side } from './rewrite.ts'
+import { DESTINATION, rewriteEnd, type Side, SOURCE, setAddress, updateHeaderChecksum } from './rewrite.ts'
 import type { NatTable } from './table.ts'
 
 const DESTINATION_UNREACHABLE = 3
@@ -33,8 +33,8 @@ export function matchError(packet: IpPacket, table: NatTable, up: boolean): stri
   // A fragment other than the first has no ports.
   if ((view.getUint16(ip + 6) & 0x1fff) !== 0) return 'icmp-error-no-session'
   const protocol = view.getUint8(ip + 9)
-  const source = view.getUint32(ip + 12)
-  const destination = view.getUint32(ip + 16)
+  const source = view.getInt32(ip + 12)
+  const destination = view.getInt32(ip + 16)
   let sourcePort = 0
   let destinationPort = 0
   if (protocol === TCP || protocol === UDP) {
@@ -54,7 +54,7 @@ export function matchError(packet: IpPacket, table: NatTable, up: boolean): stri
     : lookups.findDown(protocol, source, sourcePort, destination, destinationPort)
   if (!found) return 'icmp-error-no-session'
   const { session } = lookups.match
-  if (session >= 0 && protocol === TCP && !table.isInFlight(session, !up, view.getInt32(quoted + 4))) {
+  if (session >= 0 && protocol === TCP && !table.timers.isInFlight(session, !up, view.getInt32(quoted + 4))) {
     return 'icmp-error-out-of-window'
   }
   return undefined
@@ -63,16 +63,16 @@ export function matchError(packet: IpPacket, table: NatTable, up: boolean): stri
 /**
  * Rewrites an ICMP error for the other side: the quoted packet back to what its sender had sent (but for an IPv4
  * identification of ours), the outer addresses, and the checksums. What follows the quote (RFC 4884 extensions) stays as
- * it is. `matchError` has found `match`.
+ * it is. `matchError` has found `match`, `change` is what else has changed in the outer IP header.
  */
-export function rewriteError(packet: IpPacket, { address, port }: Match, up: boolean): void {
+export function rewriteError(packet: IpPacket, { address, port }: Match, up: boolean, change: number): void {
   const { view, offset, transport } = packet
   const end = offset + packet.length
   const ip = transport + 8
   const quoted = ip + (view.getUint8(ip) & 15) * 4
-  const inner: Side = up ? 'destination' : 'source'
-  rewriteEnd(view, ip, quoted, end, inner, address, port)
-  rewriteAddress(view, offset, up ? 'source' : 'destination', address)
+  const inner: Side = up ? DESTINATION : SOURCE
+  rewriteEnd(view, ip, quoted, end, inner, address, port, false, 0)
+  updateHeaderChecksum(view, offset, setAddress(view, offset, up ? SOURCE : DESTINATION, address) + change)
   // Summed anew: that it was right has just been checked, and so many words have changed that updating is no cheaper.
   view.setUint16(transport + 2, 0)
   view.setUint16(transport + 2, checksum(view, transport, end - transport))

@@ -1,5 +1,4 @@
-import type { Random } from '@millrace/core'
-import { hashTuple } from './half-sip-hash.ts'
+import { halfSipHash, type Random } from '@millrace/core'
 
 const COUNTERS = 2048
 
@@ -12,6 +11,8 @@ export class IpIds {
   readonly #counters: Uint16Array
   readonly #key0: number
   readonly #key1: number
+  /** Source, destination and protocol, to be hashed. */
+  readonly #words: Int32Array = new Int32Array(3)
 
   constructor(random: Random) {
     this.#counters = Uint16Array.from({ length: COUNTERS }, () => random.uint32())
@@ -21,7 +22,11 @@ export class IpIds {
 
   /** The first of `count` identifications, one after the other, for a datagram to `destination`. */
   next(source: number, destination: number, protocol: number, count: number): number {
-    const group = hashTuple(this.#key0, this.#key1, source, destination, 0, protocol) % COUNTERS
+    const words = this.#words
+    words[0] = source
+    words[1] = destination
+    words[2] = protocol
+    const group = halfSipHash(this.#key0, this.#key1, words, words.length) & (COUNTERS - 1)
     const id = this.#counters[group] as number
     this.#counters[group] = id + count
     return id

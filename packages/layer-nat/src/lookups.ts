@@ -23,22 +23,25 @@ export interface LookupTables {
 export class Lookups {
   /** What the last look-up has found. */
   readonly match: Match = new Match()
-  readonly #tables: LookupTables
+  readonly #sessions: Sessions
+  readonly #mappings: Mappings
+  readonly #permissions: Permissions | undefined
+  readonly #statics: StaticMappings
+  readonly #timers: SessionTimers
   readonly #mapping: Uint8Array
   readonly #filtering: Uint8Array
   readonly #end: (session: number) => void
-  #now = Number.NEGATIVE_INFINITY
 
   /** `end` removes a session whose time is over. */
   constructor(tables: LookupTables, end: (session: number) => void) {
-    this.#tables = tables
+    this.#sessions = tables.sessions
+    this.#mappings = tables.mappings
+    this.#permissions = tables.permissions
+    this.#statics = tables.statics
+    this.#timers = tables.timers
     this.#mapping = tables.behaviours.mapping
     this.#filtering = tables.behaviours.filtering
     this.#end = end
-  }
-
-  set now(now: number) {
-    this.#now = now
   }
 
   /** Whether mappings of this protocol may have more than one session. */
@@ -53,7 +56,8 @@ export class Lookups {
 
   /** A packet from the inside that has a session or a static mapping; `match` is then its outside end. */
   findUp(protocol: number, address: number, port: number, remote: number, remotePort: number): boolean {
-    const { statics, sessions } = this.#tables
+    const statics = this.#statics
+    const sessions = this.#sessions
     const own = statics.addressByInside(address)
     if (own !== undefined) return this.match.set(BY_OPERATOR, own.outside, port)
     const fixed = statics.byInside(protocol, address, port)
@@ -64,7 +68,7 @@ export class Lookups {
 
   /** The answer to a packet that has passed by a mapping alone; `match` is then its outside end. */
   findAnswerUp(protocol: number, address: number, port: number, remote: number): boolean {
-    const { mappings } = this.#tables
+    const mappings = this.#mappings
     const mapping = this.#mappingInside(protocol, address, port, remote)
     if (mapping < 0) return false
     const [outside, outsidePort] = [mappings.outsideAddress(mapping), mappings.outsidePort(mapping)]
@@ -73,21 +77,23 @@ export class Lookups {
 
   /** A packet from the outside that is for somebody; `match` is then its inside end. */
   findDown(protocol: number, address: number, port: number, remote: number, remotePort: number): boolean {
-    const { statics, sessions, mappings } = this.#tables
+    const sessions = this.#sessions
     const session = this.#live(sessions.findOutside(protocol, address, port, remote, remotePort))
     if (session >= 0) return this.match.set(session, sessions.insideAddress(session), sessions.insidePort(session))
+    const statics = this.#statics
     const own = statics.addressByOutside(address)
     if (own !== undefined) return this.match.set(BY_OPERATOR, own.inside, port)
     const fixed = statics.byOutside(protocol, address, port)
     if (fixed !== undefined) return this.match.set(BY_OPERATOR, fixed.inside, fixed.insidePort)
     if (!this.#lets(protocol, address, port, remote)) return false
+    const mappings = this.#mappings
     const mapping = mappings.findOutside(protocol, address, port, this.mappedRemote(protocol, remote))
     return mapping >= 0 && this.match.set(BY_MAPPING, mappings.insideAddress(mapping), mappings.insidePort(mapping))
   }
 
   #mappingInside(protocol: number, address: number, port: number, remote: number): number {
     if (!this.isShared(protocol)) return -1
-    return this.#tables.mappings.findInside(protocol, address, port, this.mappedRemote(protocol, remote))
+    return this.#mappings.findInside(protocol, address, port, this.mappedRemote(protocol, remote))
   }
 
   /** Whether filtering lets a remote address in to a shared mapping, as long as that lives. */
@@ -97,12 +103,12 @@ export class Lookups {
     if (filtering !== ADDRESS_DEPENDENT) return false
     // A mapping that is address-dependent itself is there only because somebody has spoken to the address.
     if (this.#mapping[protocol] === ADDRESS_DEPENDENT) return true
-    return this.#tables.permissions?.has(protocol, address, port, remote) === true
+    return this.#permissions?.has(protocol, address, port, remote) === true
   }
 
   /** What is due but not yet removed has ended all the same. */
   #live(session: number): number {
-    if (session < 0 || !this.#tables.timers.isDue(session, this.#now)) return session
+    if (session < 0 || !this.#timers.isDue(session)) return session
     this.#end(session)
     return -1
   }

@@ -75,18 +75,18 @@ export class Mappings {
   }
 
   insideAddress(mapping: number): number {
-    return this.#inside.local[mapping] as number
+    return this.#inside.local(mapping) >>> 0
   }
 
   insidePort(mapping: number): number {
-    return this.#inside.localPort[mapping] as number
+    return this.#inside.localPort(mapping)
   }
 
   outsideAddress(mapping: number): number {
-    return this.#outside.local[mapping] as number
+    return this.#outside.local(mapping) >>> 0
   }
 
   outsidePort(mapping: number): number {
-    return this.#outside.localPort[mapping] as number
+    return this.#outside.localPort(mapping)
   }
 }

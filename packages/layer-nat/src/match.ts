@@ -6,13 +6,13 @@ export const BY_OPERATOR = -2
 export class Match {
   /** The session, or {@link BY_MAPPING}, or {@link BY_OPERATOR}. */
   session: number = BY_MAPPING
-  /** What stands in the place of the packet's own end: outside on the way up, inside on the way down. */
+  /** What stands in the place of the packet's own end: outside on the way up, inside on the way down. Signed. */
   address = 0
   port = 0
 
   set(session: number, address: number, port: number): true {
     this.session = session
-    this.address = address
+    this.address = address | 0
     this.port = port
     return true
   }

@@ -3,6 +3,7 @@ import type { DropCounts } from './drop-counts.ts'
 import { nameOf } from './egress.ts'
 import type { NatResource } from './exhaustion.ts'
 import { ICMP, TCP, UDP } from './protocols.ts'
+import type { NatLogs } from './start-table.ts'
 import type { NatTable } from './table.ts'
 
 /** One value, and what it is of. */
@@ -26,12 +27,13 @@ export interface MetricSources {
   readonly drops: DropCounts
   readonly errors: Readonly<Record<'inside' | 'outside', IcmpAnswerStatistics>>
   readonly incompleteDatagrams: number
-  /** Undefined where there is no flow log. */
-  readonly logLost: number | undefined
+  /** Undefined where none are sent. */
+  readonly resets: IcmpAnswerStatistics | undefined
+  readonly logs: NatLogs
 }
 
 /** What runs out of ports; the rest of what may run out is of sessions. */
-const PORT_RESOURCES: readonly NatResource[] = ['ports', 'peer-ports', 'addresses']
+const PORT_RESOURCES: readonly NatResource[] = ['ports', 'peer-ports', 'blocks', 'addresses']
 const SESSION_RESOURCES: readonly NatResource[] = ['sessions', 'peer-sessions', 'peer-rate']
 const PORTED = [
   ['tcp', TCP],
@@ -41,7 +43,7 @@ const PORTED = [
 
 /** All metrics of a NAT. Allocates. */
 export function metricsOf(sources: MetricSources): readonly NatMetric[] {
-  const { refused, drops, errors, incompleteDatagrams, logLost } = sources
+  const { refused, drops, errors, incompleteDatagrams } = sources
   const { flows, view } = sources.table
   const byFlow = (key: 'active' | 'opened'): NatSample[] =>
     flows.list().map((flow) => sample(flow[key], { proto: flow.protocol, egress_ip: flow.address }))
@@ -91,8 +93,34 @@ export function metricsOf(sources: MetricSources): readonly NatMetric[] {
       sample(incompleteDatagrams),
     ]),
   ]
-  if (logLost === undefined) return metrics
-  return [...metrics, counter('nat_flow_log_lost_total', 'Lines of the flow log not written.', [sample(logLost)])]
+  return [...metrics, ...optional(sources)]
+}
+
+/** Of what is there only where it was asked for. */
+function optional({ table, resets, logs }: MetricSources): NatMetric[] {
+  const metrics: NatMetric[] = []
+  const byBlocks = (key: 'inUse' | 'capacity'): NatSample[] =>
+    table.blocks.map((blocks, which) => sample(blocks[key], { egress_ip: nameOf(table.egress.address(which)) }))
+  if (table.blocks.length > 0) {
+    metrics.push(
+      gauge('egress_port_blocks_in_use', 'Port blocks that peers have.', byBlocks('inUse')),
+      gauge('egress_port_blocks_capacity', 'Port blocks that peers may have.', byBlocks('capacity')),
+    )
+  }
+  if (resets !== undefined) {
+    metrics.push(
+      counter('nat_tcp_resets_generated_total', 'Resets of unknown TCP connections.', [sample(resets.sent)]),
+      counter('nat_tcp_resets_limited_total', 'Resets not sent, to keep within the rate.', [sample(resets.limited)]),
+    )
+  }
+  if (logs.flows !== undefined) {
+    metrics.push(counter('nat_flow_log_lost_total', 'Lines of the flow log not written.', [sample(logs.flows.lost)]))
+  }
+  if (logs.blocks !== undefined) {
+    const help = 'Lines of the log of port blocks not written.'
+    metrics.push(counter('nat_port_block_log_lost_total', help, [sample(logs.blocks.lost)]))
+  }
+  return metrics
 }
 
 function held(table: NatTable): NatSample[] {

@@ -50,8 +50,9 @@ describe('mapping and filtering', () => {
     ] as const) {
       const open = KINDS.indexOf(filtering) <= KINDS.indexOf(kind)
       const passes = (flags: string): string => (open ? `down TCP ${from} > 10.0.0.2:5000 ${flags}` : 'drop no-mapping')
-      const answers = (flags: string): string =>
-        open ? `up TCP 203.0.113.7:$a > ${from} ${flags}` : 'drop tcp-no-session'
+      const refused = (flags: string): string =>
+        `drop tcp-no-session${flags.includes('RST') ? '' : ` + down TCP ${from} > 10.0.0.2:5000 RST`}`
+      const answers = (flags: string): string => (open ? `up TCP 203.0.113.7:$a > ${from} ${flags}` : refused(flags))
       runScript(
         rig,
         `down TCP ${from} > 203.0.113.7:$a ACK    => drop no-mapping

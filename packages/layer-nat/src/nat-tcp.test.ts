@@ -9,7 +9,8 @@ const up = (flags: string): string =>
 const down = (flags: string): string =>
   `down TCP 198.51.100.7:80 > 203.0.113.7:$a ${flags} => down TCP 198.51.100.7:80 > 10.0.0.2:1234 ${flags}`
 const goneDown = 'down TCP 198.51.100.7:80 > 203.0.113.7:$a ACK => drop no-mapping'
-const goneUp = 'up TCP 10.0.0.2:1234 > 198.51.100.7:80 ACK => drop tcp-no-session'
+const reset = (flags: string): string => `down TCP 198.51.100.7:80 > 10.0.0.2:1234 ${flags}`
+const goneUp = `up TCP 10.0.0.2:1234 > 198.51.100.7:80 ACK => drop tcp-no-session + ${reset('RST')}`
 const handshake = [syn, synAck, up('ACK')]
 const established = 124 * 60
 const transitory = 240
@@ -68,9 +69,15 @@ describe('nat and TCP', () => {
     ['simultaneous open', [syn, down('SYN'), up('SYN ACK'), down('SYN ACK'), 'wait 3600 s', down('ACK')]],
     [
       'nothing but a SYN begins a connection',
-      ['ACK', 'SYN ACK', 'RST', 'FIN', 'SYN FIN', 'SYN RST', 'PSH ACK'].map(
-        (flags) => `up TCP 10.0.0.2:1234 > 198.51.100.7:80 ${flags} => drop tcp-no-session`,
-      ),
+      Object.entries({
+        ACK: ` + ${reset('RST')}`,
+        'SYN ACK': ` + ${reset('RST')}`,
+        RST: '',
+        FIN: ` + ${reset('RST ACK')}`,
+        'SYN FIN': ` + ${reset('RST ACK')}`,
+        'SYN RST': '',
+        'PSH ACK': ` + ${reset('RST')}`,
+      }).map(([flags, answer]) => `up TCP 10.0.0.2:1234 > 198.51.100.7:80 ${flags} => drop tcp-no-session${answer}`),
     ],
     ['a SYN from the outside begins none', ['down TCP 198.51.100.7:80 > 203.0.113.7:4000 SYN => drop no-mapping']],
   ])('%s', async (_name, lines) => {

@@ -11,11 +11,14 @@ import {
   type Service,
 } from '@millrace/core'
 import type { Observable } from 'rxjs'
-import { nameOf } from './egress.ts'
+import { peerOf } from './accounts.ts'
+import { blocksOf, type NatPortBlocks } from './block-view.ts'
 import { Exhaustion, type NatEvent, type NatResource } from './exhaustion.ts'
 import { metricsOf, type NatMetric } from './metrics.ts'
 import type { NatOptions } from './options.ts'
 import { type Neighbours, RunningNat } from './running-nat.ts'
+import type { NatImported } from './session-import.ts'
+import type { NatRecord } from './session-records.ts'
 import type { NatMapping } from './session-view.ts'
 import { type NatSettings, readOptions } from './settings.ts'
 import type { NatTableCounts } from './table-options.ts'
@@ -32,6 +35,10 @@ export interface NatStatistics {
   /** ICMP errors of our own, to the inside and to the outside. */
   readonly errorsInside: IcmpAnswerStatistics
   readonly errorsOutside: IcmpAnswerStatistics
+  /** TCP resets of our own, to the inside; undefined with `unknownTcp: 'drop'`. */
+  readonly resets: IcmpAnswerStatistics | undefined
+  /** Undefined without `portBlocks`. */
+  readonly portBlocks: NatPortBlocks | undefined
 }
 
 export interface NatLayer extends DuplexLayer<IpPacket> {
@@ -46,6 +53,17 @@ export interface NatLayer extends DuplexLayer<IpPacket> {
    * Allocates one at a time.
    */
   mappings(peer?: string): Iterable<NatMapping>
+  /**
+   * The live sessions and port blocks for another such layer to go on with, as in a restart or on a standby: plain records,
+   * JSON as they stand, one at a time. Works after a stop too. What begins or ends while you iterate may be missing.
+   */
+  exportSessions(): Iterable<NatRecord>
+  /**
+   * Takes what `exportSessions` gave, between start and the first packets: sessions end when they would have ended, and
+   * each peer gets its own back by its name. Believes nothing: what does not fit is refused and counted. Throws a
+   * ConfigurationError before start, and where the first record is not the header of a version it knows.
+   */
+  importSessions(records: Iterable<unknown>): NatImported
   /** Gives an address of the pool to nothing new, so that it can be taken away when what it has is over; false undoes that. */
   drain(address: string, draining?: boolean): void
 }
@@ -114,18 +132,18 @@ class Nat implements NatLayer {
   statistics(): NatStatistics | undefined {
     if (this.#running === undefined) return undefined
     this.#running.settle()
-    const { table, inside, outside } = this.#running
+    const { table, inside, outside, resets } = this.#running
     return {
       sessions: table.counts(),
       capacity: this.#settings.sessions,
       refused: this.#exhaustion.refused(),
-      peers: table.accounts().map(({ owner, sessions, ports }) => ({
-        peer: typeof owner === 'number' ? nameOf(owner) : owner,
-        sessions,
-        ports,
-      })),
+      peers: table.accounts().flatMap(({ owner, sessions, ports }) => {
+        return sessions === 0 ? [] : [{ peer: peerOf(owner), sessions, ports }]
+      }),
       errorsInside: inside.statistics(),
       errorsOutside: outside.statistics(),
+      resets: resets?.statistics(),
+      portBlocks: blocksOf(table),
     }
   }
 
@@ -140,6 +158,17 @@ class Nat implements NatLayer {
       const { peer } = mapping
       if (name === undefined || name === (typeof peer === 'string' ? peer : peer.name)) yield mapping
     }
+  }
+
+  exportSessions(): Iterable<NatRecord> {
+    return this.#running?.exportSessions() ?? []
+  }
+
+  importSessions(records: Iterable<unknown>): NatImported {
+    if (this.#running === undefined) {
+      throw new ConfigurationError('nat importSessions: expected a layer that has been started')
+    }
+    return this.#running.importSessions(records)
   }
 
   #serve(batch: Batch<IpPacket>, inner: Service<IpPacket>, up: boolean): void {

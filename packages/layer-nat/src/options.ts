@@ -57,6 +57,20 @@ export interface NatOptions {
   readonly ports?: readonly [first: number, last: number]
   /** Ports never used because somebody on `address` listens there: a peer that got one could take over its answers (CVE-2021-3773). */
   readonly reservedPorts?: readonly number[]
+  /**
+   * Cuts the ports of each outside address into blocks of `size`, of which a peer gets one when it needs it, at random, and
+   * up to `perPeer` (default 4) of one address: all its ports and identifiers come from them, and nobody else's. A log of
+   * blocks is short (RFC 6888 REQ-14). Default: no blocks, all peers draw from all ports. `size` is at most 4,096.
+   */
+  readonly portBlocks?: { readonly size: number; readonly perPeer?: number }
+  /**
+   * Called with a line of JSON, without a line break, as a peer is given a block and as it is taken back; docs/nat.md says
+   * what is in it. It tells who was behind an address and port at a time, and nothing of whom they talked to. Must not
+   * block; a line at which it throws is lost.
+   */
+  readonly portBlockLog?: (line: string) => void
+  /** Of lines; what is more is lost, and counted. Default 1,000 a second. */
+  readonly portBlockLogRate?: TokenBucketOptions
   /** Most sessions at once. Default 65,536; each takes about 220 bytes, at start. */
   readonly sessions?: number
   /** Most sessions of one peer at once. Default a quarter of `sessions`. */
@@ -67,10 +81,16 @@ export interface NatOptions {
   readonly newSessionsPerPeer?: TokenBucketOptions
   /** Milliseconds without a packet from the inside after which a session ends. `tcpTransitory` sets opening, closing and reset. */
   readonly timeouts?: Partial<NatTimeouts & { readonly tcpTransitory: number }>
-  /** Milliseconds for which a freed endpoint-independent port or identifier rests. Default 120,000 (RFC 6888 REQ-8). */
+  /** Milliseconds for which a freed endpoint-independent port or identifier rests, and a block. Default 120,000 (RFC 6888 REQ-8). */
   readonly holdDown?: number
   /** To a TCP SYN that is for nobody: nothing (default), or `port-unreachable` after six seconds (RFC 5382 REQ-4). */
   readonly unsolicitedSyn?: 'silent' | 'port-unreachable'
+  /**
+   * To TCP from the inside that belongs to no session and begins none, as after a restart: `reset` (default), so that
+   * applications connect anew at once instead of waiting for answers; no more often than ICMP errors. `drop` where another
+   * gateway may have the session, or it may still be imported.
+   */
+  readonly unknownTcp?: 'drop' | 'reset'
   /** Datagrams in fragments at once, each way; each takes 1 KiB, at start. Default 256; 0 refuses all fragments. */
   readonly fragmentedDatagrams?: number
   /** Of the tunnel, bytes: the TCP MSS is lowered to fit, and what is larger and must not be fragmented is answered. Default 1420. */

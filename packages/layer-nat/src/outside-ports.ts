@@ -1,36 +1,27 @@
-import type { Random } from '@millrace/core'
-import { ENDPOINT_INDEPENDENT } from './behaviour.ts'
-import { DestinationPorts } from './destination-ports.ts'
-import { type PortRange, PortSet } from './ports.ts'
-import { ICMP, TCP, UDP } from './protocols.ts'
+import type { Account } from './accounts.ts'
+import type { OutsideLookup } from './destination-ports.ts'
 
-/** Where the ports of one outside address come from, protocol by protocol. */
-export class OutsidePorts {
-  /** For protocols whose ports are shared by destinations. */
-  readonly byDestination: DestinationPorts
-  readonly #sets: (PortSet | undefined)[] = []
+/** Why there is no port for what is new. */
+export type PortRefusal = 'ports-exhausted' | 'peer-ports-exhausted' | 'blocks-exhausted'
 
-  /** `mapping` is the behaviour by protocol, `holdDown` in milliseconds. */
-  constructor(range: PortRange, holdDown: number, mapping: Uint8Array, random: Random) {
-    this.byDestination = new DestinationPorts(range, random)
-    for (const protocol of [ICMP, TCP, UDP]) {
-      // Identifiers are no ports: nobody listens on them, so none is reserved.
-      const given = protocol === ICMP ? { ...range, reserved: [] } : range
-      if (mapping[protocol] === ENDPOINT_INDEPENDENT) this.#sets[protocol] = new PortSet(given, holdDown, random)
-    }
-  }
-
-  /** The ports of a protocol of which each has one inside endpoint; undefined where destinations share them. */
-  set(protocol: number): PortSet | undefined {
-    return this.#sets[protocol]
-  }
-
-  /** Ports that may be held, of a protocol of which each has one inside endpoint. */
-  capacity(protocol: number): number | undefined {
-    return this.#sets[protocol]?.capacity
-  }
-
-  held(protocol: number): number {
-    return this.#sets[protocol]?.held ?? 0
-  }
+/** Where the ports and ICMP identifiers of one outside address come from. */
+export interface OutsidePorts {
+  /**
+   * A port for something new, to be given back with `release`. `taken` is what has its tuple already; where mapping is
+   * endpoint-independent, a port has one holder and `taken` is not asked.
+   */
+  take(
+    protocol: number,
+    taken: OutsideLookup,
+    remote: number,
+    remotePort: number,
+    account: Account,
+    now: number,
+  ): number | PortRefusal
+  /** Takes this very port, of which nothing has the tuple. False if it may not be used, or not by this account. */
+  claim(protocol: number, port: number, account: Account, now: number): boolean
+  release(protocol: number, port: number, now: number): void
+  /** Ports that may be held, of a protocol of which each has one holder; undefined where destinations share them. */
+  capacity(protocol: number): number | undefined
+  held(protocol: number): number
 }

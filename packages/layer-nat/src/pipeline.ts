@@ -1,6 +1,6 @@
 import type { IpPacket } from '@millrace/core'
 import { Fragments, type FragmentsOptions } from './fragments.ts'
-import { decrementTtl, rewriteAddress, rewriteId } from './rewrite.ts'
+import { DESTINATION, SOURCE, setAddress, setId, takeHop, updateHeaderChecksum } from './rewrite.ts'
 import { type Translator, TURNED } from './translator.ts'
 
 /** Not a drop: a copy is kept until the first fragment of its datagram has come. */
@@ -87,10 +87,11 @@ export class Pipeline {
   #rewrite(packet: IpPacket, datagram: number, fragments: Fragments): boolean {
     const { view, offset } = packet
     if (this.#decrementTtl && packet.hopLimit <= 1) return false
-    if (this.#decrementTtl) decrementTtl(view, offset)
-    rewriteAddress(view, offset, 'source', fragments.source[datagram] as number)
-    rewriteAddress(view, offset, 'destination', fragments.destination[datagram] as number)
-    rewriteId(view, offset, fragments.id[datagram] as number)
+    let change = this.#decrementTtl ? takeHop(view, offset) : 0
+    change += setAddress(view, offset, SOURCE, fragments.source[datagram] as number)
+    change += setAddress(view, offset, DESTINATION, fragments.destination[datagram] as number)
+    change += setId(view, offset, fragments.id[datagram] as number)
+    updateHeaderChecksum(view, offset, change)
     return true
   }
 }

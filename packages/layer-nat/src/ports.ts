@@ -64,6 +64,14 @@ export class PortSet {
     return port
   }
 
+  /** Holds this very port. False if it is not to be had. */
+  claim(port: number): boolean {
+    if (((this.#taken[port >>> 5] as number) & (1 << (port & 31))) !== 0) return false
+    this.#set(port)
+    this.#held++
+    return true
+  }
+
   /** Gives back a port that was taken. */
   release(port: number, now: number): void {
     this.#held--

@@ -1,15 +1,23 @@
-import { updateChecksum16, updateChecksum32 } from '@millrace/core'
+import { foldSum } from '@millrace/core'
 import { DCCP, ICMP, TCP, UDP, UDP_LITE } from './protocols.ts'
 
-/** Which end of a packet is rewritten. */
-export type Side = 'source' | 'destination'
+// Whatever writes a field returns by how much that changes the sum which a checksum is the complement of (RFC 1624
+// eqn 3), so that all that happens to a header costs one update of its checksum.
+
+/** Which end of a packet is rewritten, as where its address is in the IP header. */
+export type Side = typeof SOURCE | typeof DESTINATION
+export const SOURCE = 12
+export const DESTINATION = 16
+
+/** Where it is in the IP header. */
+const IP_CHECKSUM = 10
 
 /**
- * Gives one end of an IPv4 packet another address and port (of an ICMP echo: identifier), with all checksums updated
- * (RFC 1624). `ip` and `transport` are where the headers begin, `end` is where the packet ends: one that is quoted in an
- * ICMP error may end before its checksum, which is then left out. The first 8 bytes of the transport must be there.
- * Other protocols than TCP, UDP and ICMP get the address alone. `segmented` is for super-packets, whose checksum stands
- * for nothing, not even a UDP checksum of 0.
+ * Gives one end of an IPv4 packet another address and port (of an ICMP echo: identifier), with all checksums updated.
+ * `ip` and `transport` are where the headers begin, `end` is where the packet ends: one that is quoted in an ICMP error
+ * may end before its checksum, which is then left out. The first 8 bytes of the transport must be there. Other protocols
+ * than TCP, UDP and ICMP get the address alone. `segmented` is for super-packets, whose checksum stands for nothing, not
+ * even a UDP checksum of 0. `change` is what else has changed in the IP header.
  */
 export function rewriteEnd(
   view: DataView,
@@ -19,31 +27,28 @@ export function rewriteEnd(
   side: Side,
   address: number,
   port: number,
-  segmented = false,
+  segmented: boolean,
+  change: number,
 ): void {
   const protocol = view.getUint8(ip + 9)
-  const isPort = protocol === TCP || protocol === UDP
-  if (!isPort && protocol !== ICMP) {
-    rewriteAddressOnly(view, ip, transport, end, side, address)
+  if (protocol !== TCP && protocol !== UDP && protocol !== ICMP) {
+    rewriteAddressOnly(view, ip, transport, end, side, address, change)
     return
   }
-  const oldAddress = rewriteAddress(view, ip, side, address)
-  const portAt = transport + (isPort ? (side === 'source' ? 0 : 2) : 4)
-  const oldPort = view.getUint16(portAt)
-  view.setUint16(portAt, port)
-  const checksumAt = transport + (protocol === TCP ? 16 : protocol === UDP ? 6 : 2)
-  if (checksumAt + 2 > end) return
-  const old = view.getUint16(checksumAt)
+  const ofAddress = setAddress(view, ip, side, address)
+  updateChecksum(view, ip + IP_CHECKSUM, ofAddress + change)
+  const isIcmp = protocol === ICMP
+  const ofPort = setWord(view, transport + (isIcmp ? 4 : side === SOURCE ? 0 : 2), port)
+  const checksum = transport + (isIcmp ? 2 : checksumAt(protocol))
   // UDP without a checksum stays without one (RFC 768).
-  if (protocol === UDP && old === 0 && !segmented) return
-  let checksum = updateChecksum16(old, oldPort, port)
-  if (isPort) checksum = updateChecksum32(checksum, oldAddress, address)
-  view.setUint16(checksumAt, protocol === UDP && checksum === 0 ? 0xffff : checksum)
+  if (checksum + 2 > end || (protocol === UDP && !segmented && view.getUint16(checksum) === 0)) return
+  updateChecksum(view, checksum, isIcmp ? ofPort : ofAddress + ofPort, protocol === UDP)
 }
 
 /**
  * Gives one end another address and leaves all else, but for transport checksums that cover it (RFC 768, RFC 9293,
- * RFC 3828, RFC 4340). `transport` is 0 where there is no transport header: in a fragment that is not the first.
+ * RFC 3828, RFC 4340). `transport` is 0 where there is no transport header: in a fragment that is not the first. `change`
+ * is what else has changed in the IP header.
  */
 export function rewriteAddressOnly(
   view: DataView,
@@ -52,38 +57,54 @@ export function rewriteAddressOnly(
   end: number,
   side: Side,
   address: number,
+  change: number,
 ): void {
-  const before = rewriteAddress(view, ip, side, address)
+  const ofAddress = setAddress(view, ip, side, address)
+  updateChecksum(view, ip + IP_CHECKSUM, ofAddress + change)
   const protocol = view.getUint8(ip + 9)
-  let at = 0
-  if (protocol === TCP) at = 16
-  else if (protocol === UDP || protocol === UDP_LITE || protocol === DCCP) at = 6
+  const at = checksumAt(protocol)
   if (at === 0 || transport === 0 || transport + at + 2 > end) return
-  const old = view.getUint16(transport + at)
-  if (protocol === UDP && old === 0) return
-  const checksum = updateChecksum32(old, before, address)
-  view.setUint16(transport + at, protocol === UDP && checksum === 0 ? 0xffff : checksum)
+  if (protocol === UDP && view.getUint16(transport + at) === 0) return
+  updateChecksum(view, transport + at, ofAddress, protocol === UDP)
 }
 
-/** Changes the source or destination address and the header checksum; returns the address before. */
-export function rewriteAddress(view: DataView, ip: number, side: Side, address: number): number {
-  const at = ip + (side === 'source' ? 12 : 16)
-  const before = view.getUint32(at)
-  view.setUint32(at, address)
-  view.setUint16(ip + 10, updateChecksum32(view.getUint16(ip + 10), before, address))
-  return before
+/** Of transport headers whose checksum covers the addresses; 0 in the others. */
+function checksumAt(protocol: number): number {
+  if (protocol === TCP) return 16
+  return protocol === UDP || protocol === UDP_LITE || protocol === DCCP ? 6 : 0
 }
 
-/** Gives an IPv4 packet another identification. */
-export function rewriteId(view: DataView, ip: number, id: number): void {
-  const before = view.getUint16(ip + 4)
-  view.setUint16(ip + 4, id)
-  view.setUint16(ip + 10, updateChecksum16(view.getUint16(ip + 10), before, id))
+/** Of the IP header. */
+export function setAddress(view: DataView, ip: number, side: Side, address: number): number {
+  const from = view.getInt32(ip + side)
+  view.setInt32(ip + side, address)
+  return (~from >>> 16) + (~from & 0xffff) + (address >>> 16) + (address & 0xffff)
 }
 
-/** One hop less, and the header checksum. */
-export function decrementTtl(view: DataView, ip: number): void {
+/** The identification of the IP header. */
+export function setId(view: DataView, ip: number, id: number): number {
+  return setWord(view, ip + 4, id)
+}
+
+/** One hop less in the IP header. */
+export function takeHop(view: DataView, ip: number): number {
   const word = view.getUint16(ip + 8)
-  view.setUint16(ip + 8, word - 0x100)
-  view.setUint16(ip + 10, updateChecksum16(view.getUint16(ip + 10), word, word - 0x100))
+  return setWord(view, ip + 8, word - 0x100)
+}
+
+/** Makes the checksum of an IP header right again after the change. */
+export function updateHeaderChecksum(view: DataView, ip: number, change: number): void {
+  updateChecksum(view, ip + IP_CHECKSUM, change)
+}
+
+function setWord(view: DataView, at: number, word: number): number {
+  const from = view.getUint16(at)
+  view.setUint16(at, word)
+  return (~from & 0xffff) + word
+}
+
+/** `neverZero` where that would mean that there is none (RFC 768). */
+function updateChecksum(view: DataView, at: number, change: number, neverZero = false): void {
+  const checksum = ~foldSum((~view.getUint16(at) & 0xffff) + change) & 0xffff
+  view.setUint16(at, neverZero && checksum === 0 ? 0xffff : checksum)
 }

@@ -1,24 +1,20 @@
-import {
-  type Batch,
-  type Clock,
-  type Context,
-  IcmpAnswers,
-  type IpPacket,
-  type Service,
-  type Timer,
-} from '@millrace/core'
-import { answersInside, answersOutside } from './answers.ts'
+import type { Batch, Clock, Context, IcmpAnswers, IpPacket, Service, Timer } from '@millrace/core'
+import { Answers } from './answers.ts'
 import { DropCounts } from './drop-counts.ts'
 import type { Exhaustion } from './exhaustion.ts'
-import { FlowLog } from './flow-log.ts'
 import { FRAGMENT_LIFETIME } from './fragments.ts'
 import { IpIds } from './ip-ids.ts'
 import type { MetricSources } from './metrics.ts'
 import { Outlet } from './outlet.ts'
 import { HELD, Pipeline } from './pipeline.ts'
+import { exportSessions } from './session-export.ts'
+import { type ImportRules, type NatImported, SessionImport } from './session-import.ts'
+import type { NatRecord } from './session-records.ts'
 import type { NatMapping } from './session-view.ts'
 import type { NatSettings } from './settings.ts'
-import { NatTable } from './table.ts'
+import { type NatLogs, openLogs, startTable } from './start-table.ts'
+import type { NatTable } from './table.ts'
+import type { TcpResets } from './tcp-resets.ts'
 import { Translator, TURNED } from './translator.ts'
 import { UnsolicitedSyns } from './unsolicited-syns.ts'
 
@@ -33,13 +29,16 @@ export class RunningNat {
   readonly table: NatTable
   readonly inside: IcmpAnswers
   readonly outside: IcmpAnswers
+  readonly resets: TcpResets | undefined
+  readonly #answers: Answers
+  readonly #logs: NatLogs
   readonly #drops = new DropCounts()
   readonly #clock: Clock
+  readonly #importRules: ImportRules
   readonly #pipeline: Pipeline
   readonly #syns: UnsolicitedSyns | undefined
   readonly #exhaustion: Exhaustion
   readonly #neighbours: Neighbours
-  readonly #mtu: number
   /** On their way up behind the batch, down behind it, and back down. */
   readonly #lateUp: Outlet
   readonly #lateDown: Outlet
@@ -49,23 +48,13 @@ export class RunningNat {
   #timer: Timer | undefined
   #now = 0
 
-  constructor(
-    settings: NatSettings,
-    { clock, random, pool, drop }: Context,
-    neighbours: Neighbours,
-    exhaustion: Exhaustion,
-  ) {
-    const { addresses, staticAddresses, egress, flowLog } = settings
-    const secret = new Uint8Array(32)
-    random.fill(secret)
-    this.table = new NatTable({
-      ...settings,
-      addresses: staticAddresses,
-      egress: { ...egress, secret: egress.secret === undefined ? secret : new TextEncoder().encode(egress.secret) },
-      random,
-    })
-    if (flowLog !== undefined) this.table.log = new FlowLog(flowLog.write, flowLog.rate, this.table.view, clock)
+  constructor(settings: NatSettings, context: Context, neighbours: Neighbours, exhaustion: Exhaustion) {
+    const { clock, random, pool, drop } = context
+    const { addresses, staticAddresses } = settings
+    this.#logs = openLogs(settings, context)
+    this.table = startTable(settings, context, this.#logs)
     const all = [...addresses, ...staticAddresses.map(({ outside }) => outside)]
+    this.#importRules = { otherProtocols: settings.otherProtocols, isOutside: (address) => all.includes(address) }
     const translator = new Translator(this.table, new IpIds(random), { ...settings, addresses: all })
     this.#pipeline = new Pipeline(translator, {
       datagrams: settings.fragmentedDatagrams,
@@ -78,8 +67,8 @@ export class RunningNat {
     this.#lateUp = new Outlet(pool)
     this.#lateDown = new Outlet(pool)
     this.#turned = new Outlet(pool)
-    this.inside = new IcmpAnswers(pool, 'down', { source4: settings.gatewayAddress })
-    this.outside = new IcmpAnswers(pool, 'up', { source4: bytesOf(addresses[0] as number) })
+    this.#answers = new Answers(settings, pool, (packet) => this.#turned.push(packet))
+    ;({ inside: this.inside, outside: this.outside, resets: this.resets } = this.#answers)
     const { lookups } = this.table
     this.#syns = settings.answerSyn
       ? new UnsolicitedSyns({
@@ -94,7 +83,6 @@ export class RunningNat {
     this.#clock = clock
     this.#neighbours = neighbours
     this.#exhaustion = exhaustion
-    this.#mtu = settings.mtu
   }
 
   serveUp(batch: Batch<IpPacket>, inner: Service<IpPacket>): void {
@@ -124,15 +112,27 @@ export class RunningNat {
     return this.table.view.list(this.#clock)
   }
 
+  exportSessions(): Iterable<NatRecord> {
+    this.settle()
+    return exportSessions(this.table, this.#clock)
+  }
+
+  importSessions(records: Iterable<unknown>): NatImported {
+    this.settle()
+    return SessionImport.run(records, this.table, this.#importRules, this.#clock)
+  }
+
   /** What metrics are taken from, but for what the exhaustion knows. */
   sources(): Omit<MetricSources, 'refused'> {
     this.settle()
+    const { inside, outside, resets } = this
     return {
       table: this.table,
       drops: this.#drops,
-      errors: { inside: this.inside.statistics(), outside: this.outside.statistics() },
+      errors: { inside: inside.statistics(), outside: outside.statistics() },
       incompleteDatagrams: this.#pipeline.incomplete,
-      logLost: this.table.log?.lost,
+      resets: resets?.statistics(),
+      logs: this.#logs,
     }
   }
 
@@ -179,8 +179,7 @@ export class RunningNat {
     const reason = this.#pipeline.up(packet, this.#now)
     if (reason === undefined || reason === TURNED || reason === HELD) return reason
     this.#exhaustion.note(reason, packet, this.#now)
-    const answer = answersInside.get(reason)
-    if (answer !== undefined) this.inside.add(packet, answer, this.#now)
+    this.#answers.up(packet, reason, this.#now)
     return reason
   }
 
@@ -188,12 +187,7 @@ export class RunningNat {
     const reason = this.#pipeline.down(packet, this.#now)
     if (reason === undefined || reason === HELD) return reason
     if (reason === 'no-mapping') this.#syns?.add(packet, this.#now)
-    const answer = answersOutside.get(reason)
-    if (answer !== undefined) this.outside.add(packet, answer, this.#now, this.#mtu)
+    this.#answers.down(packet, reason, this.#now)
     return reason
   }
-}
-
-function bytesOf(address: number): Uint8Array {
-  return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address)
 }

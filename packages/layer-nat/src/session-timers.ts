@@ -9,10 +9,19 @@ import {
   SYN,
   TCP_NEW,
   TCP_NEW_INBOUND,
+  TCP_STATES,
   type TcpPhase,
   tcpPhase,
 } from './tcp-state.ts'
-import { TcpWindows } from './tcp-windows.ts'
+import { type NatTcpSide, TcpWindows } from './tcp-windows.ts'
+
+/** What has been seen of a TCP connection. */
+export interface NatTcpProgress {
+  /** The bits of `tcp-state.ts`. */
+  readonly state: number
+  readonly inside: NatTcpSide
+  readonly outside: NatTcpSide
+}
 
 /** How long a session lives without a packet from the inside, milliseconds. */
 export interface NatTimeouts {
@@ -47,12 +56,15 @@ const LIST_UDP = 0
 const LIST_ICMP = 1
 const LIST_OTHER = 2
 const TCP_LISTS: Readonly<Record<TcpPhase, number>> = { opening: 3, established: 4, closing: 5, reset: 6 }
+/** By the state of the connection. */
+const TCP_LIST: Uint8Array = Uint8Array.from({ length: TCP_STATES }, (_, state) => TCP_LISTS[tcpPhase(state)])
 
 /** When each session ends: by its protocol, and with TCP by what has been seen of the connection. */
 export class SessionTimers {
   readonly #lists: ExpiryLists
   readonly #tcpState: Uint8Array
   readonly #windows: TcpWindows
+  #now = Number.NEGATIVE_INFINITY
 
   constructor(capacity: number, timeouts: NatTimeouts) {
     const { udp, icmp, other, tcpOpening, tcpEstablished, tcpClosing, tcpReset } = timeouts
@@ -61,12 +73,56 @@ export class SessionTimers {
     this.#windows = new TcpWindows(capacity)
   }
 
+  /** Never runs backwards. Kept here, as it would be an object of its own wherever it is handed on. */
+  set now(now: number) {
+    this.#now = now
+  }
+
   /** A session begins, TCP with its first SYN, or `inbound` with the SYN-ACK to it. */
-  begin(session: number, protocol: number, inbound: boolean, now: number): void {
+  begin(session: number, protocol: number, inbound: boolean): void {
     this.#tcpState[session] = inbound ? TCP_NEW_INBOUND : TCP_NEW
     if (protocol === TCP) this.#windows.begin(session)
-    const list = protocol === TCP ? TCP_LISTS.opening : protocol === UDP ? LIST_UDP : LIST_OTHER
-    this.#lists.add(session, protocol === ICMP ? LIST_ICMP : list, now)
+    this.#lists.add(session, listFor(protocol, TCP_NEW), this.#now)
+  }
+
+  /** How long a session lives without a packet, milliseconds. */
+  timeoutFor(protocol: number, tcpState: number): number {
+    return this.#lists.timeout(listFor(protocol, tcpState))
+  }
+
+  /** Milliseconds until the session ends, if no packet passes. */
+  remaining(session: number, now: number): number {
+    return this.usedAt(session) + this.#lists.timeout(this.#lists.listOf(session)) - now
+  }
+
+  /** Of a TCP session. */
+  progress(session: number): NatTcpProgress {
+    const windows = this.#windows
+    const state = this.#tcpState[session] as number
+    return { state, inside: windows.read(session, true), outside: windows.read(session, false) }
+  }
+
+  /** A TCP session goes on where it was elsewhere; `resume` next. */
+  restore(session: number, { state, inside, outside }: NatTcpProgress): void {
+    this.#tcpState[session] = state
+    this.#windows.write(session, true, inside)
+    this.#windows.write(session, false, outside)
+  }
+
+  /** Sessions that have begun elsewhere, those that were used earliest first. */
+  resume(
+    sessions: readonly number[],
+    protocolOf: (session: number) => number,
+    usedAt: (session: number) => number,
+  ): void {
+    const byList = new Map<number, number[]>()
+    for (const session of sessions) {
+      const list = listFor(protocolOf(session), this.#tcpState[session] as number)
+      const among = byList.get(list)
+      if (among === undefined) byList.set(list, [session])
+      else among.push(session)
+    }
+    for (const [list, among] of byList) this.#lists.merge(list, among, usedAt)
   }
 
   end(session: number): void {
@@ -74,15 +130,15 @@ export class SessionTimers {
   }
 
   /** A packet of another protocol than TCP has passed. Only what comes from the inside keeps a session alive (RFC 4787 REQ-6). */
-  use(session: number, up: boolean, now: number): void {
-    if (up) this.#lists.use(session, this.#lists.listOf(session), now)
+  use(session: number, up: boolean): void {
+    if (up) this.#lists.use(session, this.#lists.listOf(session), this.#now)
   }
 
   /**
    * A TCP segment has passed, from `transport` to `end`. One with FIN or RST that cannot be from that side passes too, as
    * only the receiver knows for sure, but changes nothing here.
    */
-  useTcp(session: number, view: DataView, transport: number, end: number, up: boolean, now: number): void {
+  useTcp(session: number, view: DataView, transport: number, end: number, up: boolean): void {
     const windows = this.#windows
     const state = this.#tcpState[session] as number
     const flags = view.getUint8(transport + 13)
@@ -91,13 +147,13 @@ export class SessionTimers {
     if (!up && acknowledgesInbound(state, flags) && !windows.acknowledgesSyn(session, view, transport)) return
     if (up && (flags & SYN) !== 0 && hasEnded(state)) windows.begin(session)
     const next = advanceTcp(state, believed ? flags : flags & ~FIN, up)
-    const phase = tcpPhase(next)
-    windows.note(session, up, view, transport, end, phase === 'opening' || tcpPhase(state) === 'opening')
+    const list = TCP_LIST[next] as number
+    const opening = list === TCP_LISTS.opening || TCP_LIST[state] === TCP_LISTS.opening
+    windows.note(session, up, view, transport, end, opening)
     this.#tcpState[session] = next
-    const list = TCP_LISTS[phase]
     // What is about to end ends on time, whoever still sends (RFC 6146 §3.5.2.2).
     const refreshed = up && !hasEnded(next) && (flags & RST) === 0
-    if (refreshed || list !== this.#lists.listOf(session)) this.#lists.use(session, list, now)
+    if (refreshed || list !== this.#lists.listOf(session)) this.#lists.use(session, list, this.#now)
   }
 
   /** Of a TCP session. */
@@ -115,13 +171,13 @@ export class SessionTimers {
     return this.#windows.isInFlight(session, up, sequence)
   }
 
-  isDue(session: number, now: number): boolean {
-    return this.#lists.isDue(session, now)
+  isDue(session: number): boolean {
+    return this.#lists.isDue(session, this.#now)
   }
 
   /** A session whose time is over, or -1. */
-  due(now: number): number {
-    return this.#lists.due(now)
+  due(): number {
+    return this.#lists.due(this.#now)
   }
 
   counts(): SessionCounts {
@@ -135,4 +191,9 @@ export class SessionTimers {
       other: this.#lists.count(LIST_OTHER),
     }
   }
+}
+
+function listFor(protocol: number, tcpState: number): number {
+  if (protocol === TCP) return TCP_LISTS[tcpPhase(tcpState)]
+  return protocol === UDP ? LIST_UDP : protocol === ICMP ? LIST_ICMP : LIST_OTHER
 }

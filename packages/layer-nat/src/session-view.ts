@@ -1,5 +1,5 @@
 import type { Clock, Peer } from '@millrace/core'
-import type { Owner } from './accounts.ts'
+import { type Owner, peerOf } from './accounts.ts'
 import { nameOf } from './egress.ts'
 import { ICMP, TCP, UDP } from './protocols.ts'
 import type { SessionTimers } from './session-timers.ts'
@@ -61,6 +61,11 @@ export class SessionView {
     this.#columns[at] = now
   }
 
+  /** A session has begun elsewhere, `began` in milliseconds of this clock. */
+  restore(session: number, began: number, up: NatTraffic, down: NatTraffic): void {
+    this.#columns.set([began, up.packets, up.bytes, down.packets, down.bytes], session * COLUMNS)
+  }
+
   count(session: number, up: boolean, packets: number, bytes: number): void {
     const at = session * COLUMNS + (up ? 1 : 3)
     this.#columns[at] = (this.#columns[at] as number) + packets
@@ -85,7 +90,7 @@ export class SessionView {
     const at = session * COLUMNS
     const column = (i: number): number => this.#columns[at + i] as number
     return {
-      peer: typeof whose === 'number' ? nameOf(whose) : whose,
+      peer: peerOf(whose),
       protocol: protocolName(sessions.protocol(session)),
       inside: end(sessions.insideAddress(session), sessions.insidePort(session)),
       outside: end(sessions.outsideAddress(session), sessions.outsidePort(session)),

@@ -61,31 +61,31 @@ export class Sessions {
   }
 
   protocol(session: number): number {
-    return this.#inside.protocol[session] as number
+    return this.#inside.protocol(session)
   }
 
   insideAddress(session: number): number {
-    return this.#inside.local[session] as number
+    return this.#inside.local(session) >>> 0
   }
 
   insidePort(session: number): number {
-    return this.#inside.localPort[session] as number
+    return this.#inside.localPort(session)
   }
 
   outsideAddress(session: number): number {
-    return this.#outside.local[session] as number
+    return this.#outside.local(session) >>> 0
   }
 
   outsidePort(session: number): number {
-    return this.#outside.localPort[session] as number
+    return this.#outside.localPort(session)
   }
 
   remote(session: number): number {
-    return this.#outside.remote[session] as number
+    return this.#outside.remote(session) >>> 0
   }
 
   remotePort(session: number): number {
-    return this.#outside.remotePort[session] as number
+    return this.#outside.remotePort(session)
   }
 
   mapping(session: number): number {

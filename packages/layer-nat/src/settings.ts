@@ -2,8 +2,11 @@ import { ConfigurationError, parseAddress, type TokenBucketOptions } from '@mill
 import { type BehaviourTable, readBehaviours } from './behaviour.ts'
 import { distinct, duration, hostAddress, oneOf, positive, whole } from './checks.ts'
 import type { EgressSettings } from './egress.ts'
+import type { LineLogOptions } from './line-log.ts'
 import type { NatOptions } from './options.ts'
+import type { BlockSize } from './port-blocks.ts'
 import type { PortRange } from './ports.ts'
+import { readBlocks, readPorts } from './read-ports.ts'
 import { readForwards, readStaticAddresses } from './read-statics.ts'
 import type { NatTimeouts } from './session-timers.ts'
 import type { StaticAddress, StaticEndpoint } from './statics.ts'
@@ -19,6 +22,8 @@ export interface NatSettings {
   readonly hairpin: boolean
   readonly otherProtocols: boolean
   readonly ports: PortRange
+  readonly portBlocks: BlockSize | undefined
+  readonly portBlockLog: LineLogOptions | undefined
   readonly sessions: number
   readonly sessionsPerPeer: number
   readonly portsPerPeer: number
@@ -26,10 +31,11 @@ export interface NatSettings {
   readonly timeouts: NatTimeouts
   readonly holdDown: number
   readonly answerSyn: boolean
+  readonly resetTcp: boolean
   readonly fragmentedDatagrams: number
   readonly mtu: number
   readonly decrementTtl: boolean
-  readonly flowLog: { readonly write: (line: string) => void; readonly rate: TokenBucketOptions } | undefined
+  readonly flowLog: LineLogOptions | undefined
 }
 
 const MINUTE = 60_000
@@ -61,23 +67,24 @@ export function readOptions(options: NatOptions): NatSettings {
   const portsPerPeer = options.portsPerPeer ?? Math.max(1024, Math.ceil(usable / 4))
   whole('portsPerPeer', portsPerPeer, 1, MAXIMUM_SESSIONS)
   if (newSessionsPerPeer !== undefined) bucket('newSessionsPerPeer', newSessionsPerPeer)
-  const { flowLog, flowLogRate = { perSecond: 1000, burst: 1000 } } = options
-  bucket('flowLogRate', flowLogRate)
   whole('mtu', mtu, 576, 65_535)
   whole('fragmentedDatagrams', fragmentedDatagrams, 0, 65_536)
   duration('holdDown', holdDown, 0)
   const unsolicitedSyn = oneOf('unsolicitedSyn', options.unsolicitedSyn ?? 'silent', ['silent', 'port-unreachable'])
   const { names, ...pool } = egress
+  const endpoints = readForwards(options.forwards ?? [], names)
   return {
     addresses: pool.addresses,
     egress: pool,
     gatewayAddress: parseAddress(gateway).bytes,
     behaviours: readBehaviours(options.mapping, options.filtering),
-    endpoints: readForwards(options.forwards ?? [], names),
+    endpoints,
     staticAddresses: readStaticAddresses(options.staticAddresses ?? [], names),
     hairpin: options.hairpin ?? true,
     otherProtocols: options.otherProtocols ?? false,
     ports,
+    portBlocks: readBlocks(options, ports, pool.addresses, endpoints),
+    portBlockLog: readLog('portBlockLogRate', options.portBlockLog, options.portBlockLogRate),
     sessions,
     sessionsPerPeer,
     portsPerPeer,
@@ -85,10 +92,11 @@ export function readOptions(options: NatOptions): NatSettings {
     timeouts: readTimeouts(options),
     holdDown,
     answerSyn: unsolicitedSyn === 'port-unreachable',
+    resetTcp: oneOf('unknownTcp', options.unknownTcp ?? 'reset', ['drop', 'reset']) === 'reset',
     fragmentedDatagrams,
     mtu,
     decrementTtl: options.decrementTtl ?? true,
-    flowLog: flowLog && { write: flowLog, rate: flowLogRate },
+    flowLog: readLog('flowLogRate', options.flowLog, options.flowLogRate),
   }
 }
 
@@ -115,16 +123,13 @@ function readEgress(options: NatOptions): NatSettings['egress'] & { readonly nam
   }
 }
 
-function readPorts({ ports = [1024, 65_535], reservedPorts = [] }: NatOptions): PortRange {
-  const [first, last] = ports
-  whole('ports', first, 1, 65_535)
-  whole('ports', last, first, 65_535)
-  for (const port of reservedPorts) whole('reservedPorts', port, 1, 65_535)
-  const inRange = new Set(reservedPorts.filter((port) => port >= first && port <= last))
-  if (inRange.size > last - first) {
-    throw new ConfigurationError(`nat reservedPorts: expected at least one port of ${first} to ${last} to be left`)
-  }
-  return { first, last, reserved: reservedPorts }
+function readLog(
+  rateName: string,
+  write: ((line: string) => void) | undefined,
+  rate: TokenBucketOptions = { perSecond: 1000, burst: 1000 },
+): LineLogOptions | undefined {
+  bucket(rateName, rate)
+  return write && { write, rate }
 }
 
 function bucket(name: string, { perSecond, burst }: TokenBucketOptions): void {

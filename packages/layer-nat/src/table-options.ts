@@ -2,6 +2,9 @@ import type { Random } from '@millrace/core'
 import type { AccountLimits } from './accounts.ts'
 import type { BehaviourTable } from './behaviour.ts'
 import type { EgressSettings } from './egress.ts'
+import type { PortRefusal } from './outside-ports.ts'
+import type { PortBlockLog } from './port-block-log.ts'
+import type { BlockSize } from './port-blocks.ts'
 import type { PortRange } from './ports.ts'
 import type { NatTimeouts, SessionCounts } from './session-timers.ts'
 import type { StaticAddress, StaticEndpoint } from './statics.ts'
@@ -20,6 +23,9 @@ export interface NatTableOptions extends AccountLimits {
   readonly behaviours: BehaviourTable
   readonly egress: EgressSettings
   readonly ports: PortRange
+  /** Undefined where peers have no ports of their own. */
+  readonly portBlocks?: BlockSize | undefined
+  readonly portBlockLog?: PortBlockLog | undefined
   /** Milliseconds for which a freed port or ICMP identifier is not given out again. */
   readonly holdDown: number
   /** Most sessions in all. */
@@ -35,6 +41,5 @@ export type Refusal =
   | 'sessions-exhausted'
   | 'peer-sessions-exhausted'
   | 'peer-rate-exceeded'
-  | 'peer-ports-exhausted'
-  | 'ports-exhausted'
+  | PortRefusal
   | 'no-outside-address'

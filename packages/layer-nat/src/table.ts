@@ -1,14 +1,19 @@
+import type { Peer } from '@millrace/core'
 import { type Account, Accounts, type Owner } from './accounts.ts'
-import { ADDRESS_DEPENDENT, type BehaviourTable, ENDPOINT_INDEPENDENT } from './behaviour.ts'
+import { ADDRESS_DEPENDENT, ENDPOINT_INDEPENDENT } from './behaviour.ts'
+import { BlockPorts } from './block-ports.ts'
 import { Egress } from './egress.ts'
-import { endOf, FlowCounts } from './flow-counts.ts'
+import { FlowCounts } from './flow-counts.ts'
 import type { FlowLog } from './flow-log.ts'
 import { Lookups } from './lookups.ts'
 import { Mappings } from './mappings.ts'
 import { Opener } from './opener.ts'
-import { OutsidePorts } from './outside-ports.ts'
+import type { OutsidePorts } from './outside-ports.ts'
 import { Permissions } from './permissions.ts'
+import type { PortBlocks } from './port-blocks.ts'
 import { ICMP, UDP } from './protocols.ts'
+import { RangePorts } from './range-ports.ts'
+import { Roster, type SessionTables } from './roster.ts'
 import { SessionTimers } from './session-timers.ts'
 import { SessionView } from './session-view.ts'
 import { Sessions } from './sessions.ts'
@@ -30,60 +35,71 @@ export class NatTable {
   readonly egress: Egress
   /** Of each outside address, in the order of the pool. */
   readonly ports: readonly OutsidePorts[]
+  /** The same, where peers have blocks. */
+  readonly blocks: readonly PortBlocks[]
   readonly view: SessionView
   readonly flows: FlowCounts
-  log: FlowLog | undefined
+  readonly timers: SessionTimers
+  readonly tables: SessionTables
+  readonly roster: Roster
   readonly #sessions: Sessions
   readonly #mappings: Mappings
-  /** Where filtering is address-dependent and mapping is not. */
-  readonly #permissions: Permissions | undefined
-  readonly #timers: SessionTimers
   readonly #accounts: Accounts
   readonly #opener: Opener
-  readonly #behaviours: BehaviourTable
   #now = Number.NEGATIVE_INFINITY
 
   constructor(options: NatTableOptions) {
-    const { sessions, ports, random, behaviours, endpoints, egress } = options
+    const { sessions, random, behaviours, endpoints, egress } = options
     const { mapping, filtering } = behaviours
     const key = (): number => random.uint32()
-    this.#behaviours = behaviours
     this.#sessions = new Sessions(sessions, key)
     this.#mappings = new Mappings(sessions, key)
     const permits = filtering.some((kind, i) => kind === ADDRESS_DEPENDENT && mapping[i] === ENDPOINT_INDEPENDENT)
-    this.#permissions = permits ? new Permissions(sessions, key) : undefined
+    const permissions = permits ? new Permissions(sessions, key) : undefined
     this.statics = new StaticMappings(endpoints, options.addresses, key)
-    this.#timers = new SessionTimers(sessions, options.timeouts)
-    this.view = new SessionView(sessions, this.#sessions, this.#timers)
+    this.timers = new SessionTimers(sessions, options.timeouts)
+    this.view = new SessionView(sessions, this.#sessions, this.timers)
     this.flows = new FlowCounts(egress.addresses)
     this.#accounts = new Accounts(options)
     this.egress = new Egress(egress)
-    this.ports = egress.addresses.map((address) => {
-      const forwarded = endpoints.filter(({ outside }) => outside === address).map(({ outsidePort }) => outsidePort)
-      const range = { ...ports, reserved: [...ports.reserved, ...forwarded] }
-      return new OutsidePorts(range, options.holdDown, mapping, random)
-    })
+    this.ports = egress.addresses.map((address) => portsOf(address, options, this.#accounts))
+    this.blocks = this.ports.flatMap((ports) => (ports instanceof BlockPorts ? [ports.blocks] : []))
     this.#opener = new Opener(this.#sessions, this.#mappings, this.egress, this.ports, mapping, random)
-    const tables = {
+    this.tables = {
       behaviours,
       sessions: this.#sessions,
       mappings: this.#mappings,
-      permissions: this.#permissions,
+      permissions,
       statics: this.statics,
-      timers: this.#timers,
+      timers: this.timers,
+      accounts: this.#accounts,
+      opener: this.#opener,
+      view: this.view,
+      flows: this.flows,
     }
-    this.lookups = new Lookups(tables, (session) => this.#remove(session))
+    this.roster = new Roster(this.tables)
+    this.lookups = new Lookups(this.tables, (session) => this.roster.strike(session, this.#now))
+  }
+
+  set log(log: FlowLog) {
+    this.roster.log = log
+  }
+
+  /** The latest time it has been told, milliseconds. */
+  get now(): number {
+    return this.#now
   }
 
   /** Moves the time on and removes what is due. The time never runs backwards, whatever is given. */
   expire(now: number, limit: number = EXPIRY_STEP): void {
     if (now > this.#now) this.#now = now
-    this.lookups.now = this.#now
+    this.timers.now = this.#now
     for (let i = 0; i < limit; i++) {
-      const session = this.#timers.due(this.#now)
-      if (session < 0) return
-      this.#remove(session)
+      const session = this.timers.due()
+      if (session < 0) break
+      this.roster.strike(session, this.#now)
     }
+    for (let i = 0; i < this.blocks.length; i++) this.blocks[i]?.expire(this.#now)
   }
 
   /**
@@ -108,51 +124,24 @@ export class NatTable {
     const mappings = this.#mappings
     const shared = this.lookups.isShared(protocol)
     const mappedRemote = this.lookups.mappedRemote(protocol, remote)
-    let mapping = shared ? mappings.findInside(protocol, address, port, mappedRemote) : -1
-    if (mapping >= 0) opener.take(mappings.outsideAddress(mapping), mappings.outsidePort(mapping))
+    const mapping = shared ? mappings.findInside(protocol, address, port, mappedRemote) : -1
+    if (mapping >= 0) opener.set(mappings.outsideAddress(mapping), mappings.outsidePort(mapping))
     else {
       if (shared && this.#accounts.hasAllPorts(account)) return 'peer-ports-exhausted'
       const refusal = opener.find(protocol, remote, remotePort, account, this.#now)
       if (refusal !== undefined) return refusal
-      if (shared) {
-        mapping = mappings.open(protocol, address, port, opener.address, opener.port, mappedRemote, account)
-      }
     }
-    if (mapping >= 0) mappings.hold(mapping)
-    const session = this.#sessions.insert(
-      protocol,
-      address,
-      port,
-      opener.address,
-      opener.port,
-      remote,
-      remotePort,
-      mapping,
-      account,
-    )
-    if (this.#grants(protocol)) this.#permissions?.grant(protocol, opener.address, opener.port, remote)
-    this.#accounts.add(account)
-    this.#timers.begin(session, protocol, inbound, this.#now)
-    this.view.begin(session, this.#now)
-    this.flows.begin(opener.address, protocol)
+    const session = this.roster.enter(protocol, address, port, remote, remotePort, account, mapping, this.#now)
+    this.timers.begin(session, protocol, inbound)
     this.lookups.match.set(session, opener.address, opener.port)
-    this.log?.opened(session, this.#now)
+    this.roster.log?.opened(session, this.#now)
     return undefined
   }
 
-  /** A packet of the session, of another protocol than TCP, has passed. */
-  use(session: number, up: boolean): void {
-    this.#timers.use(session, up, this.#now)
-  }
-
-  /** A TCP segment of the session has passed. */
-  useTcp(session: number, view: DataView, transport: number, end: number, up: boolean): void {
-    this.#timers.useTcp(session, view, transport, end, up, this.#now)
-  }
-
-  /** Whether a TCP segment with this sequence number may be under way from one side. */
-  isInFlight(session: number, up: boolean, sequence: number): boolean {
-    return this.#timers.isInFlight(session, up, sequence)
+  /** Whether a session is of this peer. */
+  isOwnedBy(session: number, peer: Peer): boolean {
+    const account = this.#sessions.account(session)
+    return account?.owner === peer || account === this.#accounts.get(peer)
   }
 
   owner(session: number): Owner | undefined {
@@ -168,32 +157,19 @@ export class NatTable {
   counts(): NatTableCounts {
     const held = (protocol: number): number => this.ports.reduce((sum, ports) => sum + ports.held(protocol), 0)
     return {
-      ...this.#timers.counts(),
+      ...this.timers.counts(),
       udpPorts: held(UDP),
       icmpIdentifiers: held(ICMP),
       ...this.flows.totals,
     }
   }
+}
 
-  #remove(session: number): void {
-    const sessions = this.#sessions
-    const protocol = sessions.protocol(session)
-    const address = sessions.outsideAddress(session)
-    const port = sessions.outsidePort(session)
-    if (this.#grants(protocol)) this.#permissions?.revoke(protocol, address, port, sessions.remote(session))
-    const mapping = sessions.mapping(session)
-    if (mapping >= 0 && this.#mappings.release(mapping)) this.#opener.release(protocol, address, port, this.#now)
-    const why = endOf(protocol, this.#timers.phase(session))
-    this.flows.end(address, protocol, why)
-    const account = sessions.account(session) as Account
-    this.#accounts.remove(account)
-    sessions.remove(session)
-    this.#timers.end(session)
-    this.log?.closed(session, account.owner, why, this.#now)
-  }
-
-  #grants(protocol: number): boolean {
-    const { mapping, filtering } = this.#behaviours
-    return filtering[protocol] === ADDRESS_DEPENDENT && mapping[protocol] === ENDPOINT_INDEPENDENT
-  }
+/** The ports of an outside address but for those that are forwarded. */
+function portsOf(address: number, options: NatTableOptions, accounts: Accounts): OutsidePorts {
+  const { ports, endpoints, holdDown, behaviours, random, portBlocks, portBlockLog: log } = options
+  const forwarded = endpoints.filter(({ outside }) => outside === address).map(({ outsidePort }) => outsidePort)
+  const range = { ...ports, reserved: [...ports.reserved, ...forwarded] }
+  if (portBlocks === undefined) return new RangePorts(address, range, holdDown, behaviours.mapping, random)
+  return new BlockPorts(range, behaviours.mapping, { ...portBlocks, address, rest: holdDown, accounts, random, log })
 }

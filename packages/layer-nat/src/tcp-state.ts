@@ -9,6 +9,8 @@ const FIN_DOWN = 16
 const RESET = 32
 /** The outside has begun it, and has not yet shown that it receives. */
 const INBOUND = 64
+/** States are numbers below this. */
+export const TCP_STATES = 128
 const BOTH_FIN: number = FIN_UP | FIN_DOWN
 
 export const FIN = 0x01
@@ -22,6 +24,11 @@ export type TcpPhase = 'opening' | 'established' | 'closing' | 'reset'
 export const TCP_NEW: number = SYN_UP
 /** The state of one that the outside has begun, of which the SYN-ACK from the inside has just been seen. */
 export const TCP_NEW_INBOUND: number = SYN_UP | SYN_DOWN | INBOUND
+
+/** Whether these bits may be a state: whatever else has been seen, the inside has sent its SYN. */
+export function isTcpState(bits: number): boolean {
+  return (bits & SYN_UP) !== 0 && bits <= (TCP_NEW_INBOUND | ESTABLISHED | BOTH_FIN | RESET)
+}
 
 /** Whether a segment with these flags may begin a connection. */
 export function opensConnection(flags: number): boolean {

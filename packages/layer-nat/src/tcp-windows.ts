@@ -4,38 +4,49 @@ const WINDOW_SCALE = 3
 /** A side that has not offered to scale its window (RFC 7323 §2.2: then neither may). */
 const NO_SCALE = 255
 
+// Words of a side, which lie together, so that a segment touches one line of the processor's cache.
+const SIDE = 4
+/** The latest acknowledgment: what the side waits for next. */
+const EDGE = 0
+/** The furthest sequence number that the side has ever let the other send. */
+const RIGHT = 1
+/** Behind the side's SYN and what it carried: what the answer must acknowledge. */
+const AFTER_SYN = 2
+/** The shift that the side has offered, and above that whether edge and right are known. */
+const SCALE = 3
+const KNOWN = 0x100
+
+/** What is known of one side of a connection. Sequence numbers are unsigned. */
+export interface NatTcpSide {
+  /** What it waits for next, and how far it lets the other side send; null where it has acknowledged nothing yet. */
+  readonly next: number | null
+  readonly right: number | null
+  /** Behind its SYN. */
+  readonly afterSyn: number
+  /** Shift of its window; null where it has not offered one. */
+  readonly scale: number | null
+}
+
 /**
  * What each side of a TCP connection has last acknowledged and how much more it lets the other send, so that a segment
  * that ends a connection can be told from a guess (RFC 5961, RFC 7857 §2.2), and an ICMP error about data in flight from
  * an invention (RFC 5927 §4.1). Only what a side sends moves its own window, and only the other side is judged by it:
  * whoever forges the outside moves nothing by which the outside is judged.
- *
- * Columns have two places a session: even for the inside, odd for the outside.
  */
 export class TcpWindows {
-  /** The latest acknowledgment: what the side waits for next. */
-  readonly #edge: Int32Array
-  /** The furthest sequence number that the side has ever let the other send. */
-  readonly #right: Int32Array
-  /** Behind the side's SYN and what it carried: what the answer must acknowledge. */
-  readonly #afterSyn: Int32Array
-  readonly #scale: Uint8Array
-  /** 1 where edge and right are known. */
-  readonly #known: Uint8Array
+  readonly #words: Int32Array
 
   constructor(capacity: number) {
-    this.#edge = new Int32Array(capacity * 2)
-    this.#right = new Int32Array(capacity * 2)
-    this.#afterSyn = new Int32Array(capacity * 2)
-    this.#scale = new Uint8Array(capacity * 2)
-    this.#known = new Uint8Array(capacity * 2)
+    this.#words = new Int32Array(capacity * 2 * SIDE)
   }
 
   /** Nothing is known of the connection, or no more. */
   begin(session: number): void {
-    this.#known.fill(0, session * 2, session * 2 + 2)
-    this.#scale.fill(NO_SCALE, session * 2, session * 2 + 2)
-    this.#afterSyn.fill(0, session * 2, session * 2 + 2)
+    const inside = sideOf(session, true)
+    for (let side = inside; side < inside + 2 * SIDE; side += SIDE) {
+      this.#words[side + AFTER_SYN] = 0
+      this.#words[side + SCALE] = NO_SCALE
+    }
   }
 
   /**
@@ -44,11 +55,11 @@ export class TcpWindows {
    */
   accepts(session: number, up: boolean, view: DataView, transport: number, end: number): boolean {
     const flags = view.getUint8(transport + 13)
-    const other = session * 2 + (up ? 1 : 0)
-    if (this.#known[other] === 0) {
+    const other = sideOf(session, !up)
+    if (!this.#isKnown(other)) {
       // What the inside does to its own connection before it is answered is its own affair.
       if (up || (flags & RST) === 0) return true
-      return (flags & ACK) !== 0 && view.getInt32(transport + 8) === this.#afterSyn[other]
+      return (flags & ACK) !== 0 && view.getInt32(transport + 8) === this.#words[other + AFTER_SYN]
     }
     const sequence = view.getInt32(transport + 4)
     // A FIN stands behind the data of its segment.
@@ -57,50 +68,84 @@ export class TcpWindows {
 
   /** Whether a segment from the outside acknowledges at least the SYN of the inside. */
   acknowledgesSyn(session: number, view: DataView, transport: number): boolean {
-    return ((view.getInt32(transport + 8) - (this.#afterSyn[session * 2] as number)) | 0) >= 0
+    return ahead(view.getInt32(transport + 8), this.#words[sideOf(session, true) + AFTER_SYN] as number) >= 0
   }
 
   /** Whether data with this sequence number can be in flight from one side: not yet acknowledged, and allowed. */
   isInFlight(session: number, up: boolean, sequence: number): boolean {
-    const other = session * 2 + (up ? 1 : 0)
+    const other = sideOf(session, !up)
+    if (!this.#isKnown(other) || this.#isInside(other, sequence)) return true
     // A keep-alive probe repeats the byte before.
-    return this.#known[other] === 0 || this.#isInside(other, sequence) || ((sequence + 1) | 0) === this.#edge[other]
+    return ((sequence + 1) | 0) === this.#words[other + EDGE]
   }
 
   /** A segment has passed. `opening` while the connection is not yet established: no later SYN counts. */
   note(session: number, up: boolean, view: DataView, transport: number, end: number, opening: boolean): void {
+    const words = this.#words
     const flags = view.getUint8(transport + 13)
-    const side = session * 2 + (up ? 0 : 1)
+    const side = sideOf(session, up)
     if ((flags & SYN) !== 0) {
       if (!opening) return
-      this.#afterSyn[side] = view.getInt32(transport + 4) + 1 + dataLength(view, transport, end)
-      this.#scale[side] = windowScale(view, transport)
+      words[side + AFTER_SYN] = view.getInt32(transport + 4) + 1 + dataLength(view, transport, end)
+      words[side + SCALE] = windowScale(view, transport) | ((words[side + SCALE] as number) & KNOWN)
     }
     if ((flags & ACK) === 0 || (flags & RST) !== 0) return
     const acknowledgment = view.getInt32(transport + 8)
-    const right = (acknowledgment + this.#windowOf(session, side, view.getUint16(transport + 14), flags)) | 0
-    if (this.#known[side] === 0) {
-      this.#known[side] = 1
-      this.#edge[side] = acknowledgment
-      this.#right[side] = right
-      return
+    const right = (acknowledgment + this.#windowOf(side, view.getUint16(transport + 14), flags)) | 0
+    const isKnown = this.#isKnown(side)
+    if (!isKnown) words[side + SCALE] = (words[side + SCALE] as number) | KNOWN
+    if (!isKnown || ahead(acknowledgment, words[side + EDGE] as number) > 0) words[side + EDGE] = acknowledgment
+    if (!isKnown || ahead(right, words[side + RIGHT] as number) > 0) words[side + RIGHT] = right
+  }
+
+  #isKnown(side: number): boolean {
+    return ((this.#words[side + SCALE] as number) & KNOWN) !== 0
+  }
+
+  /** What is known of the inside, or of the outside. */
+  read(session: number, up: boolean): NatTcpSide {
+    const words = this.#words
+    const side = sideOf(session, up)
+    const isKnown = this.#isKnown(side)
+    const scale = (words[side + SCALE] as number) & NO_SCALE
+    return {
+      next: isKnown ? (words[side + EDGE] as number) >>> 0 : null,
+      right: isKnown ? (words[side + RIGHT] as number) >>> 0 : null,
+      afterSyn: (words[side + AFTER_SYN] as number) >>> 0,
+      scale: scale === NO_SCALE ? null : scale,
     }
-    if (((acknowledgment - (this.#edge[side] as number)) | 0) > 0) this.#edge[side] = acknowledgment
-    if (((right - (this.#right[side] as number)) | 0) > 0) this.#right[side] = right
   }
 
-  #isInside(other: number, sequence: number): boolean {
-    return (
-      ((sequence - (this.#edge[other] as number)) | 0) >= 0 && (((this.#right[other] as number) - sequence) | 0) >= 0
-    )
+  write(session: number, up: boolean, { next, right, afterSyn, scale }: NatTcpSide): void {
+    const words = this.#words
+    const side = sideOf(session, up)
+    words[side + EDGE] = next ?? 0
+    words[side + RIGHT] = right ?? 0
+    words[side + AFTER_SYN] = afterSyn
+    words[side + SCALE] = (scale ?? NO_SCALE) | (next === null ? 0 : KNOWN)
   }
 
-  #windowOf(session: number, side: number, window: number, flags: number): number {
-    const scale = this.#scale[side] as number
+  #isInside(side: number, sequence: number): boolean {
+    const words = this.#words
+    return ahead(sequence, words[side + EDGE] as number) >= 0 && ahead(words[side + RIGHT] as number, sequence) >= 0
+  }
+
+  #windowOf(side: number, window: number, flags: number): number {
+    const scale = (this.#words[side + SCALE] as number) & NO_SCALE
+    const otherScale = (this.#words[(side ^ SIDE) + SCALE] as number) & NO_SCALE
     // RFC 7323 §2.2: the window of a SYN is never scaled, and both must have offered to.
-    if ((flags & SYN) !== 0 || scale === NO_SCALE || this.#scale[session * 4 + 1 - side] === NO_SCALE) return window
-    return window << scale
+    return (flags & SYN) !== 0 || scale === NO_SCALE || otherScale === NO_SCALE ? window : window << scale
   }
+}
+
+/** Where the words of the inside begin, or of the outside. */
+function sideOf(session: number, up: boolean): number {
+  return (session * 2 + (up ? 0 : 1)) * SIDE
+}
+
+/** By how much `a` is ahead of `b`, of sequence numbers less than 2^31 apart (RFC 9293 §3.4). */
+function ahead(a: number, b: number): number {
+  return (a - b) | 0
 }
 
 function dataLength(view: DataView, transport: number, end: number): number {

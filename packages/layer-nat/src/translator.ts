@@ -1,4 +1,5 @@
 import type { IpPacket } from '@millrace/core'
+import { destinationOf, sourceOf } from './addresses.ts'
 import { AddressSet, isMartian, unfit } from './classify.ts'
 import { DownPath } from './down-path.ts'
 import { Hop, type HopOptions } from './hop.ts'
@@ -52,30 +53,32 @@ export class Translator {
   refuseUp(packet: IpPacket): string | undefined {
     // Nothing of a family that has no address here may leave under another: that is the leak of RFC 7359.
     if (packet.version === 6) return 'ipv6-not-translated'
-    const source = packet.source4
+    const source = sourceOf(packet)
     // An address that stands for itself is at home on both sides.
     if (this.#outside.has(source) && this.#statics.addressByInside(source) === undefined) return 'source-is-nat-address'
     if (isMartian(source)) return 'martian-source'
-    if (isMartian(packet.destination4)) return 'martian-destination'
-    if (!this.#hairpin && this.#outside.has(packet.destination4)) return 'hairpin-refused'
+    if (isMartian(destinationOf(packet))) return 'martian-destination'
+    if (!this.#hairpin && this.#outside.has(destinationOf(packet))) return 'hairpin-refused'
     return this.#hop.isSpent(packet) ? 'ttl-exceeded' : undefined
   }
 
   /** The same from the outside; to be asked before `down`. */
   refuseDown(packet: IpPacket): string | undefined {
     if (packet.version === 6) return 'ipv6-not-translated'
-    return this.#outside.has(packet.destination4) ? undefined : 'not-nat-address'
+    return this.#outside.has(destinationOf(packet)) ? undefined : 'not-nat-address'
   }
 
   /** Whether the packet's own end has an address of its own, so that its fragments need no ports. */
   isReaddressed(packet: IpPacket, up: boolean): boolean {
-    const own = up ? this.#statics.addressByInside(packet.source4) : this.#statics.addressByOutside(packet.destination4)
+    const own = up
+      ? this.#statics.addressByInside(sourceOf(packet))
+      : this.#statics.addressByOutside(destinationOf(packet))
     return own !== undefined && !this.turns(packet, up)
   }
 
   /** Whether a packet from the inside goes to an outside address of ours. */
   turns(packet: IpPacket, up: boolean): boolean {
-    return up && this.#outside.has(packet.destination4)
+    return up && this.#outside.has(destinationOf(packet))
   }
 
   /** From the inside to the outside, or back to the inside: `TURNED`. */
@@ -92,12 +95,12 @@ export class Translator {
     const path = this.#downPath
     const type = icmpType(packet)
     if (isTranslatedError(type)) return packet.isFragment ? 'fragment-of-error' : path.error(packet, turned)
-    const own = this.#statics.addressByOutside(packet.destination4)
+    const own = this.#statics.addressByOutside(destinationOf(packet))
     if (own !== undefined) return unfit(packet) ?? path.readdress(packet, own.inside, turned)
     const reason = unfit(packet)
     if (reason !== undefined) return reason
     if (protocol === TCP || protocol === UDP) {
-      return path.flow(packet, packet.destinationPort, packet.sourcePort, turned)
+      return path.flow(packet, view.getUint16(transport + 2), view.getUint16(transport), turned)
     }
     if (type === ECHO_REPLY) return path.flow(packet, view.getUint16(transport + 4), 0, turned)
     if (protocol === ICMP) return type === ECHO_REQUEST ? 'no-mapping' : 'icmp-type-not-translated'
@@ -111,13 +114,13 @@ export class Translator {
     if (isTranslatedError(type)) return packet.isFragment ? 'fragment-of-error' : path.error(packet)
     const reason = unfit(packet)
     if (reason !== undefined) return reason
-    const own = this.#statics.addressByInside(packet.source4)
+    const own = this.#statics.addressByInside(sourceOf(packet))
     if (own !== undefined) {
       path.readdress(packet, own.outside)
       return undefined
     }
     if (protocol === TCP) return path.tcp(packet)
-    if (protocol === UDP) return path.flow(packet, packet.sourcePort, packet.destinationPort)
+    if (protocol === UDP) return path.flow(packet, view.getUint16(transport), view.getUint16(transport + 2))
     if (type === ECHO_REQUEST) return path.flow(packet, view.getUint16(transport + 4), 0)
     if (protocol === ICMP) return 'icmp-type-not-translated'
     return this.#otherProtocols ? path.flow(packet, 0, 0) : 'protocol-not-translated'

@@ -1,89 +1,66 @@
-import { hashTuple } from './half-sip-hash.ts'
+import { KeyIndex } from '@millrace/core'
+
+const WORDS = 4
 
 /**
- * Finds entries 0 to `capacity` - 1 by a tuple: local address and port, remote address and port, protocol. The key
- * columns live here; whatever else belongs to an entry lives in arrays of its owner. Open addressing with linear probing,
- * at most half full, no tombstones: a look-up costs the same however long the table has been in use. Never grows.
+ * Finds entries 0 to `capacity` - 1 by a tuple: local address and port, remote address and port, protocol. Whatever else
+ * belongs to an entry lives in arrays of its owner. A look-up costs the same however long the table has been in use.
+ *
+ * Addresses go in as 32-bit numbers, signed or not.
  */
 export class TupleIndex {
-  readonly local: Uint32Array
-  readonly remote: Uint32Array
-  readonly localPort: Uint16Array
-  readonly remotePort: Uint16Array
-  readonly protocol: Uint8Array
-  readonly #hash: Uint32Array
-  /** Entry + 1 by place; 0 is a free one. */
-  readonly #places: Int32Array
-  readonly #mask: number
-  readonly #key0: number
-  readonly #key1: number
+  readonly #index: KeyIndex
+  /** Of the tuple that is looked for. */
+  readonly #key: Int32Array = new Int32Array(WORDS)
 
   /** `key0` and `key1` are 32 random bits each, and secret. */
   constructor(capacity: number, key0: number, key1: number) {
-    this.local = new Uint32Array(capacity)
-    this.remote = new Uint32Array(capacity)
-    this.localPort = new Uint16Array(capacity)
-    this.remotePort = new Uint16Array(capacity)
-    this.protocol = new Uint8Array(capacity)
-    this.#hash = new Uint32Array(capacity)
-    const places = 2 ** Math.ceil(Math.log2(capacity * 2))
-    this.#places = new Int32Array(places)
-    this.#mask = places - 1
-    this.#key0 = key0
-    this.#key1 = key1
+    this.#index = new KeyIndex(capacity, WORDS, key0, key1)
   }
 
   /** The entry with this tuple, or -1. */
   find(protocol: number, local: number, localPort: number, remote: number, remotePort: number): number {
-    const places = this.#places
-    let place = this.#hashOf(protocol, local, localPort, remote, remotePort) & this.#mask
-    for (;;) {
-      const entry = (places[place] as number) - 1
-      if (entry < 0) return -1
-      if (
-        this.local[entry] === local &&
-        this.remote[entry] === remote &&
-        this.localPort[entry] === localPort &&
-        this.remotePort[entry] === remotePort &&
-        this.protocol[entry] === protocol
-      ) {
-        return entry
-      }
-      place = (place + 1) & this.#mask
-    }
+    this.#set(protocol, local, localPort, remote, remotePort)
+    return this.#index.find(this.#key)
   }
 
   /** Adds `entry`, which must not be in the index, under a tuple that no other entry has. */
   insert(entry: number, protocol: number, local: number, localPort: number, remote: number, remotePort: number): void {
-    this.local[entry] = local
-    this.remote[entry] = remote
-    this.localPort[entry] = localPort
-    this.remotePort[entry] = remotePort
-    this.protocol[entry] = protocol
-    const hash = this.#hashOf(protocol, local, localPort, remote, remotePort)
-    this.#hash[entry] = hash
-    let place = hash & this.#mask
-    while (this.#places[place] !== 0) place = (place + 1) & this.#mask
-    this.#places[place] = entry + 1
+    this.#set(protocol, local, localPort, remote, remotePort)
+    this.#index.insert(entry, this.#key)
   }
 
-  /** Takes `entry`, which must be in the index, out of it. */
+  /** Takes `entry`, which must be in the index, out of it. Its tuple may be read until it is inserted anew. */
   remove(entry: number): void {
-    const places = this.#places
-    const mask = this.#mask
-    let free = (this.#hash[entry] as number) & mask
-    while (places[free] !== entry + 1) free = (free + 1) & mask
-    // Later entries of the same run move up, unless that would put them before the place where their search begins.
-    for (let place = (free + 1) & mask; places[place] !== 0; place = (place + 1) & mask) {
-      const home = (this.#hash[(places[place] as number) - 1] as number) & mask
-      if (((place - home) & mask) < ((place - free) & mask)) continue
-      places[free] = places[place] as number
-      free = place
-    }
-    places[free] = 0
+    this.#index.remove(entry)
   }
 
-  #hashOf(protocol: number, local: number, localPort: number, remote: number, remotePort: number): number {
-    return hashTuple(this.#key0, this.#key1, local, remote, (localPort << 16) | remotePort, protocol)
+  /** Addresses are signed here: what is below 2^31 needs no memory of its own. */
+  local(entry: number): number {
+    return this.#index.keys[entry * WORDS] as number
+  }
+
+  remote(entry: number): number {
+    return this.#index.keys[entry * WORDS + 1] as number
+  }
+
+  localPort(entry: number): number {
+    return (this.#index.keys[entry * WORDS + 2] as number) >>> 16
+  }
+
+  remotePort(entry: number): number {
+    return (this.#index.keys[entry * WORDS + 2] as number) & 0xffff
+  }
+
+  protocol(entry: number): number {
+    return this.#index.keys[entry * WORDS + 3] as number
+  }
+
+  #set(protocol: number, local: number, localPort: number, remote: number, remotePort: number): void {
+    const key = this.#key
+    key[0] = local
+    key[1] = remote
+    key[2] = (localPort << 16) | remotePort
+    key[3] = protocol
   }
 }

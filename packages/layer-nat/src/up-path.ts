@@ -1,11 +1,14 @@
 import type { IpPacket } from '@millrace/core'
+import { destinationOf, sourceOf } from './addresses.ts'
 import { isNonAtomic } from './classify.ts'
 import type { Hop } from './hop.ts'
 import { matchError, rewriteError } from './icmp-error.ts'
 import type { IpIds } from './ip-ids.ts'
 import type { Lookups } from './lookups.ts'
 import { TCP } from './protocols.ts'
-import { rewriteAddressOnly, rewriteEnd, rewriteId } from './rewrite.ts'
+import { rewriteAddressOnly, rewriteEnd, SOURCE, setId } from './rewrite.ts'
+import type { SessionTimers } from './session-timers.ts'
+import type { SessionView } from './session-view.ts'
 import type { NatTable } from './table.ts'
 import { acceptsConnection, opensConnection, RST } from './tcp-state.ts'
 
@@ -13,22 +16,30 @@ import { acceptsConnection, opensConnection, RST } from './tcp-state.ts'
 export class UpPath {
   readonly #table: NatTable
   readonly #lookups: Lookups
+  readonly #timers: SessionTimers
+  readonly #view: SessionView
   readonly #hop: Hop
   readonly #ids: IpIds
 
   constructor(table: NatTable, hop: Hop, ids: IpIds) {
     this.#table = table
     this.#lookups = table.lookups
+    this.#timers = table.timers
+    this.#view = table.view
     this.#hop = hop
     this.#ids = ids
   }
 
   tcp(packet: IpPacket): string | undefined {
-    const { view, transport, source4, destination4, sourcePort, destinationPort } = packet
+    const { view, transport } = packet
+    const sourcePort = view.getUint16(transport)
+    const destinationPort = view.getUint16(transport + 2)
+    const source = sourceOf(packet)
+    const destination = destinationOf(packet)
     const flags = view.getUint8(transport + 13)
-    if (!this.#lookups.findUp(TCP, source4, sourcePort, destination4, destinationPort)) {
+    if (!this.#lookups.findUp(TCP, source, sourcePort, destination, destinationPort)) {
       const answers = (flags & RST) !== 0 || acceptsConnection(flags)
-      if (answers && !this.#lookups.findAnswerUp(TCP, source4, sourcePort, destination4)) return 'tcp-no-session'
+      if (answers && !this.#lookups.findAnswerUp(TCP, source, sourcePort, destination)) return 'tcp-no-session'
       if (!answers && !opensConnection(flags)) return 'tcp-no-session'
       if ((flags & RST) === 0) {
         const refusal = this.#open(packet, sourcePort, destinationPort, answers)
@@ -36,17 +47,17 @@ export class UpPath {
       }
     }
     const { session } = this.#lookups.match
-    if (session >= 0) this.#table.useTcp(session, view, transport, packet.offset + packet.length, true)
+    if (session >= 0) this.#timers.useTcp(session, view, transport, packet.offset + packet.length, true)
     this.#leave(packet)
     return undefined
   }
 
   /** UDP by its ports, ICMP echo by its identifier, other protocols by nothing but addresses: 0. */
   flow(packet: IpPacket, port: number, remotePort: number): string | undefined {
-    const { protocol, source4, destination4 } = packet
-    if (this.#lookups.findUp(protocol, source4, port, destination4, remotePort)) {
+    const { protocol } = packet
+    if (this.#lookups.findUp(protocol, sourceOf(packet), port, destinationOf(packet), remotePort)) {
       const { session } = this.#lookups.match
-      if (session >= 0) this.#table.use(session, true)
+      if (session >= 0) this.#timers.use(session, true)
     } else {
       const refusal = this.#open(packet, port, remotePort, false)
       if (refusal !== undefined) return refusal
@@ -59,25 +70,22 @@ export class UpPath {
     const reason = matchError(packet, this.#table, true)
     if (reason !== undefined) return reason
     const { match } = this.#lookups
-    const { view, transport, peer, source4, destination4 } = packet
+    const { view, transport, peer } = packet
     // It goes to the sender of what it is about, and only the owner of a session may complain about it; where there is
     // no session, only the receiver itself.
-    if (destination4 !== view.getUint32(transport + 20)) return 'icmp-error-misdirected'
-    if (match.session < 0 && source4 !== view.getUint32(transport + 24)) return 'icmp-error-of-other-peer'
-    if (match.session >= 0 && peer !== undefined && this.#table.owner(match.session) !== peer) {
+    if (destinationOf(packet) !== view.getInt32(transport + 20)) return 'icmp-error-misdirected'
+    if (match.session < 0 && sourceOf(packet) !== view.getInt32(transport + 24)) return 'icmp-error-of-other-peer'
+    if (match.session >= 0 && peer !== undefined && !this.#table.isOwnedBy(match.session, peer)) {
       return 'icmp-error-of-other-peer'
     }
-    this.#hop.pass(packet)
-    rewriteError(packet, match, true)
-    this.#renumber(packet)
+    rewriteError(packet, match, true, this.#pass(packet))
     return undefined
   }
 
   /** One-to-one: the address alone. It shares its outside address with nobody, so its identifications stay. */
   readdress(packet: IpPacket, address: number): void {
-    this.#hop.pass(packet)
     const { view, offset, transport } = packet
-    rewriteAddressOnly(view, offset, transport, offset + packet.length, 'source', address)
+    rewriteAddressOnly(view, offset, transport, offset + packet.length, SOURCE, address, this.#hop.pass(packet))
   }
 
   #open(packet: IpPacket, port: number, remotePort: number, inbound: boolean): string | undefined {
@@ -87,16 +95,18 @@ export class UpPath {
 
   #leave(packet: IpPacket): void {
     const { session, address, port } = this.#lookups.match
-    this.#hop.pass(packet)
-    const { view, offset, transport, segmentSize } = packet
-    if (session >= 0) this.#table.view.count(session, true, packet.segments, packet.length)
-    rewriteEnd(view, offset, transport, offset + packet.length, 'source', address, port, segmentSize > 0)
-    this.#renumber(packet)
+    const { view, offset, transport, segmentSize, length } = packet
+    if (session >= 0) this.#view.count(session, true, packet.segments, length)
+    const change = this.#pass(packet)
+    rewriteEnd(view, offset, transport, offset + length, SOURCE, address, port, segmentSize > 0, change)
   }
 
-  #renumber(packet: IpPacket): void {
-    if (!isNonAtomic(packet)) return
-    const { view, offset, source4, destination4, protocol, segments } = packet
-    rewriteId(view, offset, this.#ids.next(source4, destination4, protocol, segments))
+  /** One hop less, and an identification of its own for what may be in fragments. Returns the change of the IP header's sum. */
+  #pass(packet: IpPacket): number {
+    const change = this.#hop.pass(packet)
+    if (!isNonAtomic(packet)) return change
+    const { view, offset, protocol, segments } = packet
+    const { address } = this.#lookups.match
+    return change + setId(view, offset, this.#ids.next(address, destinationOf(packet), protocol, segments))
   }
 }

@@ -5,5 +5,5 @@
  *
  * @packageDocumentation
  */
-export type { UdpOffload, UdpOptions } from './options.ts'
+export type { Offloads, UdpOffload, UdpOptions } from './options.ts'
 export { type UdpEndpoint, udp } from './udp.ts'

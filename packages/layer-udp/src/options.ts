@@ -25,6 +25,8 @@ export interface UdpOffload {
 
 export type Offloads = Required<UdpOffload>
 
+export const NO_OFFLOADS: Offloads = { send: false, receive: false }
+
 /** Throws a ConfigurationError. */
 export function checkOptions({ port = 0, address, mark = 0, offload = {} }: UdpOptions): void {
   checkPort(port)

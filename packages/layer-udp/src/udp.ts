@@ -12,7 +12,7 @@ import {
 import { loadNative, SYSTEM_CALLS, type SystemCalls } from '@millrace/native'
 import { explained } from './errors.ts'
 import { NativeWire } from './native/native-wire.ts'
-import { checkMark, checkOptions, checkPort, type Offloads, type UdpOptions } from './options.ts'
+import { checkMark, checkOptions, checkPort, NO_OFFLOADS, type Offloads, type UdpOptions } from './options.ts'
 import { PortableWire } from './portable/portable-wire.ts'
 import type { Wire, WireSetup } from './wire.ts'
 
@@ -21,6 +21,8 @@ export interface UdpEndpoint extends Endpoint<Datagram>, WireControl {
   readonly name: string
   /** Whether its sockets are made by system calls; false before start. */
   readonly native: boolean
+  /** What of {@link UdpOptions.offload} is in use just now; nothing before start. */
+  readonly offload: Offloads
 }
 
 /**
@@ -40,7 +42,7 @@ class Udp implements UdpEndpoint {
   readonly name = 'udp'
   readonly #address: string | undefined
   readonly #wanted: boolean | undefined
-  readonly #offload: Offloads
+  readonly #offloadWanted: Offloads
   #port: number
   #mark: number
   #stack: Service<Datagram> = { serve() {} }
@@ -54,7 +56,7 @@ class Udp implements UdpEndpoint {
     this.#address = address
     this.#mark = mark
     this.#wanted = native
-    this.#offload = { send: offload?.send ?? true, receive: offload?.receive ?? true }
+    this.#offloadWanted = { send: offload?.send ?? true, receive: offload?.receive ?? true }
   }
 
   get port(): number {
@@ -69,6 +71,10 @@ class Udp implements UdpEndpoint {
     return this.#wire instanceof NativeWire
   }
 
+  get offload(): Offloads {
+    return this.#wire?.offload ?? NO_OFFLOADS
+  }
+
   connect(stack: Service<Datagram>): Service<Datagram> {
     this.#stack = stack
     return { serve: (batch) => this.#serve(batch) }
@@ -81,7 +87,7 @@ class Udp implements UdpEndpoint {
       port: this.#port,
       address: this.#address,
       mark: this.#mark,
-      offload: this.#offload,
+      offload: this.#offloadWanted,
     }
     const system = this.#wanted === false ? undefined : context.runtime.get(SYSTEM_CALLS)
     if (this.#wanted === true && system === undefined) throw new EnvironmentError(unavailable())

@@ -4,6 +4,8 @@ import type { Offloads } from './options.ts'
 /** Open sockets of either kind. `udp()` opens one at start, and forgets it at stop. */
 export interface Wire {
   readonly port: number
+  /** What is in use just now. */
+  readonly offload: Offloads
   /** Undefined where each datagram comes in by itself. */
   readonly superPackets: WireSuperPackets | undefined
   serve(batch: Batch<Datagram>): void

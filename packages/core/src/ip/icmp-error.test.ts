@@ -49,9 +49,11 @@ describe('an ICMP error', () => {
     expect(decodePacket(answerTo(ipv6(from6, udp), 'admin-prohibited')!).source).toBe('2001:db8::7')
   })
 
-  test('carries the MTU', () => {
+  test('carries the MTU where it is about that, and nothing else in its place', () => {
     expect(decodePacket(answerTo(ipv4(from4, udp), 'packet-too-big', undefined, 1420)!).rest).toBe(1420)
     expect(decodePacket(answerTo(ipv6(from6, udp), 'packet-too-big', undefined, 1280)!).rest).toBe(1280)
+    expect(decodePacket(answerTo(ipv4(from4, udp), 'time-exceeded', undefined, 1420)!).rest).toBe(0)
+    expect(decodePacket(answerTo(ipv6(from6, udp), 'admin-prohibited', undefined, 1280)!).rest).toBe(0)
   })
 
   test.each([

@@ -80,8 +80,9 @@ export function writeIcmpError(
   if (!mayAnswerWithIcmpError(offending)) return undefined
   if (source === undefined && offending.version === 4 && !isHost4(offending.destination4)) return undefined
   if (source === undefined && offending.version === 6 && !isHost6(offending, offending.offset + 24)) return undefined
-  if (offending.version === 4) write4(answer, offending, types4[kind], source, mtu)
-  else write6(answer, offending, types6[kind], source, mtu)
+  const rest = kind === 'packet-too-big' ? mtu : 0
+  if (offending.version === 4) write4(answer, offending, types4[kind], source, rest)
+  else write6(answer, offending, types6[kind], source, rest)
   answer.arrival = offending.arrival
   parseIp(answer)
   return asIpPacket(answer)

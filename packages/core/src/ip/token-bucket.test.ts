@@ -28,3 +28,10 @@ test('time that runs backwards gives nothing', () => {
   expect(taken(bucket, 5000, 2)).toBe(0)
   expect(taken(bucket, 5001, 2)).toBe(1)
 })
+
+test('without a rate a burst is all there is', () => {
+  const bucket = new TokenBucket({ perSecond: 0, burst: 2 })
+  expect(taken(bucket, 5, 10)).toBe(2)
+  expect(taken(bucket, 1e9, 10)).toBe(0)
+  expect(taken(new TokenBucket({ perSecond: 0, burst: 0 }), 5, 10)).toBe(0)
+})

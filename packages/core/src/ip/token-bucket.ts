@@ -11,7 +11,8 @@ export class TokenBucket {
   readonly #perMillisecond: number
   readonly #burst: number
   #tokens: number
-  #filledAt = Number.NEGATIVE_INFINITY
+  /** NaN before the first, when the bucket is full. */
+  #filledAt = Number.NaN
 
   constructor({ perSecond, burst }: TokenBucketOptions) {
     this.#perMillisecond = perSecond / 1000
@@ -21,7 +22,8 @@ export class TokenBucket {
 
   /** Takes one token if there is one. `now` in milliseconds. */
   take(now: number): boolean {
-    if (now > this.#filledAt) {
+    if (Number.isNaN(this.#filledAt)) this.#filledAt = now
+    else if (now > this.#filledAt) {
       this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) * this.#perMillisecond)
       this.#filledAt = now
     }

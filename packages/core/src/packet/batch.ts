@@ -31,8 +31,7 @@ export class Batch<P extends Packet> {
   }
 
   clear(): void {
-    this.#packets.fill(undefined, 0, this.#length)
-    this.#length = 0
+    this.#cut(0)
   }
 
   /** Counts a packet as dropped, under a name a person can read: `no-mapping`, `smtp-blocked`. The batch is unchanged. */
@@ -49,13 +48,18 @@ export class Batch<P extends Packet> {
       if (reason === undefined) this.#packets[kept++] = packet
       else this.drop(packet, reason)
     }
-    this.#packets.fill(undefined, kept, this.#length)
-    this.#length = kept
+    this.#cut(kept)
   }
 
   /** Replaces each packet by what `change` returns. */
   replace(change: (packet: P) => P): void {
     for (let i = 0; i < this.#length; i++) this.#packets[i] = change(this.#packets[i] as P)
+  }
+
+  /** Forgets the packets from `length` on. Not by `fill`, whose call alone takes 40 ns, as long as some layers. */
+  #cut(length: number): void {
+    for (let i = length; i < this.#length; i++) this.#packets[i] = undefined
+    this.#length = length
   }
 
   *[Symbol.iterator](): Generator<P> {

@@ -58,8 +58,7 @@ export class PooledPacket implements Packet {
   }
 
   get segments(): number {
-    const { segmentSize } = this
-    return segmentSize === 0 ? 1 : Math.max(Math.ceil((this.length - this.segmentHeader) / segmentSize), 1)
+    return this.segmentSize === 0 ? 1 : segmentsOf(this)
   }
 
   get sourcePort(): number {
@@ -136,6 +135,11 @@ const UDP = 17
 const DCCP = 33
 const SCTP = 132
 const UDP_LITE = 136
+
+/** Apart from the getter, which is small enough to be inlined wherever it is used. */
+function segmentsOf({ length, segmentHeader, segmentSize }: PooledPacket): number {
+  return Math.max(Math.ceil((length - segmentHeader) / segmentSize), 1)
+}
 
 function portAt(packet: PooledPacket, at: number): number {
   const { protocol } = packet

@@ -7,7 +7,7 @@ const OUT = '198.51.100.7:80'
 const up = (flags: string): string => `up TCP ${IN} > ${OUT} ${flags} => up TCP ${NAT}:$a > ${OUT} ${flags}\n`
 const down = (flags: string): string => `down TCP ${OUT} > ${NAT}:$a ${flags} => down TCP ${OUT} > ${IN} ${flags}\n`
 const open = up('SYN') + down('SYN ACK') + up('ACK')
-const goneUp = `up TCP ${IN} > ${OUT} ACK => drop tcp-no-session\n`
+const goneUp = `up TCP ${IN} > ${OUT} ACK => drop tcp-no-session + down TCP ${OUT} > ${IN} RST\n`
 const goneDown = `down TCP ${OUT} > ${NAT}:$a ACK => drop no-mapping\n`
 
 /** By name: options, and a script for `runScript`. */

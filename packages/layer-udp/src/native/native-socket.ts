@@ -46,6 +46,8 @@ export class NativeSocket implements BoundSocket, Interfaces {
   readonly port: number
   /** Whether several datagrams may leave as one train (UDP_SEGMENT). False once the system has refused it. */
   segmentation = false
+  /** Whether several datagrams come in as one train (UDP_GRO). */
+  trains = false
   readonly #system: SystemCalls
 
   private constructor(system: SystemCalls, family: 4 | 6, fd: number, port: number) {
@@ -92,7 +94,7 @@ export class NativeSocket implements BoundSocket, Interfaces {
 
   /** From now on trains come in as they are (UDP_GRO), if the kernel can. */
   receiveTrains(): void {
-    set(this.#system, this.fd, SOL_UDP, UDP_GRO, 1)
+    this.trains = set(this.#system, this.fd, SOL_UDP, UDP_GRO, 1) >= 0
   }
 
   nameOf(index: number): string {

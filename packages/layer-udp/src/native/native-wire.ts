@@ -19,7 +19,7 @@ export class NativeWire implements Wire, WireSuperPackets {
   readonly #system: SystemCalls
   readonly #setup: WireSetup
   readonly #memory: Uint8Array
-  readonly #offload: Offloads
+  readonly #offloadWanted: Offloads
   readonly #book: AddressBook
   readonly #sources: Sources
   readonly #outbox: Outbox
@@ -37,7 +37,7 @@ export class NativeWire implements Wire, WireSuperPackets {
     this.#setup = setup
     this.#memory = pool.memory
     const sound = soundOffloads(release())
-    this.#offload = {
+    this.#offloadWanted = {
       send: setup.offload.send && sound.send,
       receive: setup.offload.receive && sound.receive,
     }
@@ -65,8 +65,13 @@ export class NativeWire implements Wire, WireSuperPackets {
     return this.#sockets.port
   }
 
+  get offload(): Offloads {
+    const sockets = bothOf(this.#sockets)
+    return { send: sockets.every(({ segmentation }) => segmentation), receive: sockets.every(({ trains }) => trains) }
+  }
+
   get superPackets(): WireSuperPackets | undefined {
-    return this.#offload.receive ? this : undefined
+    return this.#offloadWanted.receive ? this : undefined
   }
 
   enable(): void {
@@ -116,7 +121,7 @@ export class NativeWire implements Wire, WireSuperPackets {
 
   #read(sockets: SocketPair<NativeSocket>): NativeReader {
     for (const socket of bothOf(sockets)) {
-      if (this.#offload.send) socket.probeSegmentation()
+      if (this.#offloadWanted.send) socket.probeSegmentation()
       if (this.#trains) socket.receiveTrains()
     }
     const reader = new NativeReader(this.#system, this.#setup, sockets, this.#book)

@@ -49,6 +49,10 @@ describe.skipIf(loadNative().system === undefined)('trains (needs Linux, koffi)'
       await b.wire.setPort(0)
     }
     expect(b.running.pool.inUse).toBe(0)
+    expect([a.wire.offload, b.wire.offload]).toEqual([
+      { send: true, receive: false },
+      { send: true, receive: true },
+    ])
   })
 
   test('nothing comes in as one packet before it was asked for, or where it is switched off', async () => {

@@ -8,6 +8,7 @@ import {
   SocketAddress,
 } from '@millrace/core'
 import { sendReason } from '../errors.ts'
+import { NO_OFFLOADS, type Offloads } from '../options.ts'
 import { bindPair, closePair, type SocketPair } from '../pair.ts'
 import { BATCH, type Wire, type WireSetup } from '../wire.ts'
 import { bindSocket, type PortableSocket } from './portable-socket.ts'
@@ -20,6 +21,7 @@ const LAST_TURNS = 64
 /** UDP by `node:dgram`: one system call a datagram, no local addresses, no mark. */
 export class PortableWire implements Wire {
   readonly superPackets: undefined = undefined
+  readonly offload: Offloads = NO_OFFLOADS
   readonly #setup: WireSetup
   readonly #burst: Burst<Datagram>
   readonly #onMessage: (message: Uint8Array, family: 4 | 6, address: string, port: number) => void
