@@ -8,7 +8,7 @@ import { missingForNamespaces, Namespace, needs } from './support/netns.ts'
 const folder = fileURLToPath(new URL('../examples/', import.meta.url))
 const examples = readdirSync(folder).filter((name) => name.endsWith('.ts'))
 /** Those that a test of their own runs, because they do not end by themselves or need more than Node. */
-const withOwnTest = ['static-ip-egress.ts']
+const withOwnTest = ['static-ip-egress.ts', 'rootless-gateway.ts']
 
 /** What the header of an example says that it prints. */
 function promised(name: string): string {
@@ -37,6 +37,25 @@ test.each(examples)('%s has a header that says what it shows and how to run it, 
 })
 
 const missing = missingForNamespaces('wg')
+describe.skipIf(missing.length > 0)(`with an address of its own${needs(missing)}`, () => {
+  test('rootless-gateway.ts prints what its header says, as nobody, and ends on SIGTERM', async () => {
+    const namespace = new Namespace('rootless')
+    try {
+      namespace.run('ip', 'address', 'add', '203.0.113.7/32', 'dev', 'lo')
+      const key = generatePrivateKey()
+      const environment = ['env', `CLIENT=${publicKeyOf(generatePrivateKey())}`, `PRIVATE_KEY=${key}`]
+      const nobody = ['setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', '--no-new-privs']
+      const gateway = namespace.start(...nobody, ...environment, 'node', program('rootless-gateway.ts'))
+      await gateway.printed(/public key is/)
+      const expected = promised('rootless-gateway.ts').replace('<its public key>', publicKeyOf(key))
+      expect(await gateway.stop('SIGTERM'), gateway.stderr).toBe(0)
+      expect(gateway.stdout.trimEnd()).toBe(expected)
+    } finally {
+      await namespace.remove()
+    }
+  })
+})
+
 describe.skipIf(missing.length > 0)(`with a TUN${needs(missing)}`, () => {
   test('static-ip-egress.ts prints what its header says, and ends on SIGTERM without a trace', async () => {
     const namespace = new Namespace('example')

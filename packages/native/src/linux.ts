@@ -38,6 +38,9 @@ export const SOL_UDP = 17
 export const UDP_SEGMENT = 103
 export const UDP_GRO = 104
 
+export const IPPROTO_ICMP = 1
+export const IPPROTO_ICMPV6 = 58
+
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_CLOEXEC = 0o2000000

@@ -90,10 +90,10 @@ class CountingEnd implements Endpoint<IpPacket> {
   }
 }
 
-async function rig() {
+async function rig(onReceived: (count: number) => void = () => {}) {
   const clock = new VirtualClock()
   const received: Uint8Array[] = []
-  const wire = new MemoryHost({ receive: (bytes) => received.push(bytes) })
+  const wire = new MemoryHost({ receive: (bytes) => onReceived(received.push(bytes)) })
   const end = new CountingEnd(clock)
   const gateway = stack<IpPacket>(wire, { runtime: runtimeWith(bind(CLOCK, clock)) }).end(end)
   const running = await gateway.start()
@@ -106,6 +106,21 @@ test('a batch is received, told and answered, all of it, before serve returns', 
   expect(end.machine.seen).toEqual(['receive 7', 'receive 1', 'dispatch', 'flush 0', 'flush 0'])
   expect(received).toHaveLength(3)
   expect(running.drops()).toContainEqual(expect.objectContaining({ reason: 'unwanted', packets: 1 }))
+  await running.stop()
+})
+
+test('what answers while it is sent is told and answered too, before serve returns', async () => {
+  const { wire, end, received, running } = await rig((count) => {
+    if (count === 3) wire.send(packetFromText('UDP 192.0.2.2:9 > 192.0.2.1:8'))
+  })
+  wire.send(packetFromText('UDP 192.0.2.2:9 > 192.0.2.1:7'))
+  expect(end.machine.seen.filter((seen) => !seen.startsWith('flush'))).toEqual([
+    'receive 7',
+    'dispatch',
+    'receive 8',
+    'dispatch',
+  ])
+  expect(received).toHaveLength(6)
   await running.stop()
 })
 

@@ -31,6 +31,8 @@ export class MachineLoop {
   readonly #stack: Service<IpPacket>
   #machine: Machine | undefined
   #isPumping = false
+  /** Packets have come in while others were sent. */
+  #isAnswered = false
   #isStopped = false
   #timer: Timer | undefined
   #timerAt: number = Number.POSITIVE_INFINITY
@@ -55,8 +57,9 @@ export class MachineLoop {
       const reason = machine === undefined || this.#isStopped ? 'not-open' : machine.receive(packet, now)
       if (reason !== undefined) batch.drop(packet, reason)
     }
-    // What answers while we send is dealt with by the round that is running.
-    if (!this.#isPumping) this.#pump()
+    // What answers while we send is dealt with by the rounds that are running.
+    if (this.#isPumping) this.#isAnswered = true
+    else this.#pump()
   }
 
   /** Has the machine looked at before this turn of the event loop ends. */
@@ -90,8 +93,10 @@ export class MachineLoop {
       for (let round = 0; isMore && round < ROUNDS; round++) {
         machine.dispatch()
         const isFull = machine.flush(now)
-        isMore = (isFull && this.outbox.length > 0) || machine.hasEvents
+        const isSending = this.outbox.length > 0
+        this.#isAnswered = false
         this.outbox.serve(this.#stack)
+        isMore = (isFull && isSending) || machine.hasEvents || this.#isAnswered
       }
     } finally {
       this.#isPumping = false

@@ -23,6 +23,11 @@ export class ByteRing {
     this.#mask = chunks - 1
   }
 
+  /** Bytes of the slab that it holds. */
+  get memory(): number {
+    return this.#held * CHUNK
+  }
+
   /** Copies bytes in. Returns how many: fewer than `count` when the slab has no more chunks. */
   write(at: number, from: Uint8Array, start: number, count: number): number {
     let done = 0

@@ -1,9 +1,9 @@
+import { KeyIndex } from '@millrace/core'
+import { KEY_WORDS } from '../ip/socket-pair.ts'
+import { WaitingList } from '../table/waiting-list.ts'
 import { Connection } from './connection.ts'
-import { KEY_WORDS } from './connection-key.ts'
-import { KeyIndex } from './key-index.ts'
 import type { TcpSettings } from './options.ts'
 import type { Slab } from './slab.ts'
-import { WaitingList } from './waiting-list.ts'
 
 /**
  * The blocks of all connections, made as they are needed and used again. A handle is the number of a block with a count
@@ -27,7 +27,7 @@ export class ConnectionTable {
     this.#bits = Math.max(Math.ceil(Math.log2(settings.connections)), 1)
     this.#uses = new Int32Array(settings.connections)
     this.waiting = new WaitingList(settings.connections)
-    this.index = new KeyIndex(settings.connections, key0, key1)
+    this.index = new KeyIndex(settings.connections, KEY_WORDS, key0, key1)
   }
 
   /** Blocks in use. */

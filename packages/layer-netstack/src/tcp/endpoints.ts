@@ -1,6 +1,6 @@
 import type { Peer } from '@millrace/core'
+import { addressOf } from '../ip/socket-pair.ts'
 import type { Connection } from './connection.ts'
-import { addressOf } from './connection-key.ts'
 
 /** The two ends of a connection; addresses have 4 or 16 bytes. `local` is where a SYN from outside was sent to. */
 export interface Endpoints {

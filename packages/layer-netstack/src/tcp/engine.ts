@@ -1,4 +1,5 @@
 import type { Random } from '@millrace/core'
+import { TimerWheel } from '../table/timer-wheel.ts'
 import type { Connection } from './connection.ts'
 import { ConnectionQueue } from './connection-queue.ts'
 import { ConnectionTable } from './connection-table.ts'
@@ -7,7 +8,6 @@ import type { CloseCause } from './listener.ts'
 import type { TcpSettings } from './options.ts'
 import { Slab } from './slab.ts'
 import { CLOSED, TIME_WAIT } from './state.ts'
-import { TimerWheel } from './timer-wheel.ts'
 
 /** What the owner of a connection is told, as bits, in this order. */
 export const INCOMING = 1

@@ -1,6 +1,7 @@
 import type { IpPacket } from '@millrace/core'
+import { readQuoted } from '../icmp/quoted.ts'
+import { KEY_WORDS } from '../ip/socket-pair.ts'
 import type { Connection } from './connection.ts'
-import { KEY_WORDS, writeMapped } from './connection-key.ts'
 import type { Engine } from './engine.ts'
 import { TCP } from './flags.ts'
 import { TIMESTAMP_OPTION } from './segment-writer.ts'
@@ -37,7 +38,7 @@ export class IcmpInput {
     const code = view.getUint8(transport + 1)
     const isTooBig = version === 4 ? type === 3 && code === 4 : type === 2
     if (!isTooBig && type !== (version === 4 ? 3 : 1)) return 'icmp-type-not-used'
-    const tcp = this.#readQuoted(packet)
+    const tcp = readQuoted(this.#key, packet, TCP)
     if (tcp === 0) return 'icmp-not-about-tcp'
     const c = this.#engine.table.find(this.#key)
     if (c === undefined) return 'icmp-no-connection'
@@ -48,24 +49,6 @@ export class IcmpInput {
     const refused = code === (version === 4 ? PORT_UNREACHABLE_4 : PORT_UNREACHABLE_6)
     this.#engine.kill(c, refused ? 'refused' : 'unreachable')
     return undefined
-  }
-
-  /** Sets the key by what is quoted, which went from us to the other end. Returns where its TCP header lies, or 0. */
-  #readQuoted({ view, version, offset, length, transport }: IpPacket): number {
-    const ip = transport + 8
-    const end = offset + length
-    const key = this.#key
-    if (ip + (version === 4 ? 20 : 40) + 8 > end || view.getUint8(ip) >> 4 !== version) return 0
-    if (view.getUint8(ip + (version === 4 ? 9 : 6)) !== TCP) return 0
-    const tcp = ip + (version === 4 ? (view.getUint8(ip) & 15) * 4 : 40)
-    if (tcp + 8 > end) return 0
-    if (version === 4) {
-      if (tcp < ip + 20 || (view.getUint16(ip + 6) & 0x1fff) !== 0) return 0
-      writeMapped(key, 0, view.getInt32(ip + 12))
-      writeMapped(key, 4, view.getInt32(ip + 16))
-    } else for (let i = 0; i < 8; i++) key[i] = view.getInt32(ip + 8 + i * 4)
-    key[8] = view.getInt32(tcp)
-    return tcp
   }
 
   /** Makes the segments fit, and sends those again that did not; no sign of congestion. */

@@ -1,6 +1,7 @@
 import type { IpPacket } from '@millrace/core'
+import { KEY_WORDS, writeAddress } from '../ip/socket-pair.ts'
+import { isBetweenHosts } from '../ip/unicast.ts'
 import type { Connection } from './connection.ts'
-import { KEY_WORDS, writeAddress } from './connection-key.ts'
 import type { ConnectOptions } from './endpoints.ts'
 import { type Engine, INCOMING } from './engine.ts'
 import { ACK, FIN, RST, SYN } from './flags.ts'
@@ -9,7 +10,6 @@ import type { Segment } from './segment.ts'
 import { isAfter } from './sequence.ts'
 import { PENDING, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
 import type { StrayAnswers } from './stray-answers.ts'
-import { isBetweenHosts } from './unicast.ts'
 
 /** Begins connections: those that others ask for, and our own. */
 export class Opener {

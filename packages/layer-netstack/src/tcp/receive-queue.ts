@@ -40,6 +40,11 @@ export class ReceiveQueue {
     return this.#ranges.count > 0
   }
 
+  /** Bytes of memory that it holds, those ahead of holes included. */
+  get memory(): number {
+    return this.#ring.memory
+  }
+
   /** Begins a stream whose first byte has the number `next`. */
   begin(next: number): void {
     this.clear()

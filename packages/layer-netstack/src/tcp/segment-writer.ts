@@ -1,27 +1,12 @@
-import {
-  asIpPacket,
-  checksum,
-  type IpPacket,
-  type OnesComplement,
-  type PooledPacket,
-  parseIp,
-  pseudoHeaderSum4,
-  pseudoHeaderSum6,
-} from '@millrace/core'
+import { asIpPacket, type OnesComplement, parseIp } from '@millrace/core'
+import { writeIpHeader } from '../ip/ip-header.ts'
+import type { Outbox } from '../ip/outbox.ts'
+import { transportChecksum } from '../ip/transport-checksum.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
 import { SYN, TCP, TCP_HEADER } from './flags.ts'
 import { distance } from './sequence.ts'
 
-/** Where packets to be sent go: a `Burst`, for one. */
-export interface Outbox {
-  /** An empty packet with room for `size` bytes, or undefined when there is none just now. */
-  acquire(size: number): PooledPacket | undefined
-  /** Takes the packet over. */
-  push(packet: IpPacket): void
-}
-
-const HOP_LIMIT = 64
 /** Timestamps, with two NOPs before them (RFC 7323 appendix A). */
 export const TIMESTAMP_OPTION = 12
 const MAXIMUM_BLOCKS = 4
@@ -56,7 +41,7 @@ export class SegmentWriter {
     const { view, offset } = packet
     const tcp = offset + ipHeader
     const { key } = c
-    writeIpHeader(packet, c.version, key, ipHeader, headers + length)
+    writeIpHeader(packet, c.version, key, TCP)
     view.setInt32(tcp, key[8] as number)
     view.setInt32(tcp + 4, sequence)
     view.setInt32(tcp + 8, c.rcvNxt)
@@ -69,7 +54,8 @@ export class SegmentWriter {
     if (length > c.mss) {
       packet.segmentSize = c.mss
       packet.segmentHeader = headers
-    } else this.#complete(packet, c.version, tcp, headers + length - ipHeader)
+    } else
+      view.setUint16(tcp + 16, transportChecksum(packet, c.version, TCP, tcp, headers + length - ipHeader, this.#sums))
     parseIp(packet)
     packet.direction = 'down'
     packet.peer = c.peer
@@ -78,17 +64,6 @@ export class SegmentWriter {
     this.written++
     this.#sent(c)
     return true
-  }
-
-  #complete(packet: PooledPacket, version: 4 | 6, tcp: number, length: number): void {
-    const { view, offset } = packet
-    const pseudo =
-      version === 4 ? pseudoHeaderSum4(view, offset, TCP, length) : pseudoHeaderSum6(view, offset, TCP, length)
-    if (view !== this.#sums.view) view.setUint16(tcp + 16, checksum(view, tcp, length, pseudo))
-    else {
-      const sum = this.#sums.sum(tcp, length) + pseudo
-      view.setUint16(tcp + 16, ~((sum & 0xffff) + (sum >>> 16)))
-    }
   }
 
   /** The window to offer, as it stands in the header. It opens in steps that are worth it (RFC 9293 §3.8.6.2.2). */
@@ -147,30 +122,6 @@ export class SegmentWriter {
     view.setInt32(at, this.#engine.stampOf(c))
     view.setInt32(at + 4, c.tsRecent)
   }
-}
-
-/** Writes an IP header in front of `length - header` bytes of TCP, from the local to the remote end of a key. */
-export function writeIpHeader(
-  packet: PooledPacket,
-  version: 4 | 6,
-  key: Int32Array,
-  header: number,
-  length: number,
-): void {
-  const { view, offset } = packet
-  if (version === 4) {
-    view.setUint32(offset, 0x4500_0000 | length)
-    // Never to be fragmented, so it needs no identification (RFC 6864 §4.1).
-    view.setUint32(offset + 4, 0x4000)
-    view.setUint32(offset + 8, (HOP_LIMIT << 24) | (TCP << 16))
-    view.setInt32(offset + 12, key[3] as number)
-    view.setInt32(offset + 16, key[7] as number)
-    view.setUint16(offset + 10, checksum(view, offset, header))
-    return
-  }
-  view.setUint32(offset, 0x6000_0000)
-  view.setUint32(offset + 4, ((length - header) << 16) | (TCP << 8) | HOP_LIMIT)
-  for (let i = 0; i < 8; i++) view.setInt32(offset + 8 + i * 4, key[i] as number)
 }
 
 function synOptionsLength(c: Connection): number {

@@ -1,10 +1,5 @@
-import {
-  type IpPacket,
-  type OnesComplement,
-  onesComplementSum,
-  pseudoHeaderSum4,
-  pseudoHeaderSum6,
-} from '@millrace/core'
+import type { IpPacket, OnesComplement } from '@millrace/core'
+import { transportChecksum } from '../ip/transport-checksum.ts'
 import { FIN, SYN, TCP, TCP_HEADER } from './flags.ts'
 import { SegmentOptions } from './segment-options.ts'
 
@@ -41,7 +36,11 @@ export class Segment {
     const headerLength = (view.getUint8(transport + 12) >> 4) * 4
     if (headerLength < TCP_HEADER || transport + headerLength > end) return 'tcp-header-invalid'
     // Whoever joins segments to a super-packet has looked at the checksum of each (RFC 9293 §3.1: MUST-3).
-    if (packet.segmentSize === 0 && !hasRightChecksum(packet, end - transport, sums)) return 'tcp-checksum'
+    if (
+      packet.segmentSize === 0 &&
+      transportChecksum(packet, packet.version, TCP, transport, end - transport, sums) !== 0
+    )
+      return 'tcp-checksum'
     this.sequence = view.getInt32(transport + 4)
     this.acknowledgment = view.getInt32(transport + 8)
     this.flags = view.getUint8(transport + 13)
@@ -53,13 +52,4 @@ export class Segment {
     this.options.read(view, transport + TCP_HEADER, this.payload)
     return undefined
   }
-}
-
-function hasRightChecksum(packet: IpPacket, length: number, sums: OnesComplement): boolean {
-  const { view, offset, transport } = packet
-  const pseudo =
-    packet.version === 4 ? pseudoHeaderSum4(view, offset, TCP, length) : pseudoHeaderSum6(view, offset, TCP, length)
-  if (view !== sums.view) return onesComplementSum(view, transport, length, pseudo) === 0xffff
-  const sum = sums.sum(transport, length) + pseudo
-  return sum === 0xffff || sum === 0x1fffe
 }

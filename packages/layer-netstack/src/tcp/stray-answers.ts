@@ -1,7 +1,6 @@
 import {
   asIpPacket,
   checksum,
-  ICMP_ERROR_MAXIMUM,
   type IcmpErrorKind,
   type IpPacket,
   type PooledPacket,
@@ -9,12 +8,14 @@ import {
   pseudoHeaderSum4,
   pseudoHeaderSum6,
   TokenBucket,
-  writeIcmpError,
 } from '@millrace/core'
+import { pushIcmpError } from '../icmp/push-icmp-error.ts'
+import { writeIpHeader } from '../ip/ip-header.ts'
+import type { Outbox } from '../ip/outbox.ts'
+import { turned } from '../ip/socket-pair.ts'
 import type { Connection } from './connection.ts'
 import { ACK, RST, SYN, TCP, TCP_HEADER } from './flags.ts'
 import type { Segment } from './segment.ts'
-import { type Outbox, writeIpHeader } from './segment-writer.ts'
 
 /** Answers that belong to no connection, or no longer: RSTs (RFC 9293 §3.10.7.1) and ICMP errors, within a rate. */
 export class StrayAnswers {
@@ -49,18 +50,10 @@ export class StrayAnswers {
   /** The ICMP error about the SYN of a connection that was asked for and not answered. It comes from where the SYN went. */
   reportSyn(c: Connection, kind: IcmpErrorKind, now: number): void {
     const syn = this.#acquire(60, now)
-    const answer = syn && this.#outbox.acquire(ICMP_ERROR_MAXIMUM)
-    const offending = syn && answer && writeSyn(syn, c)
-    const error = offending && writeIcmpError(answer, offending, kind)
-    syn?.release()
-    if (error === undefined) {
-      answer?.release()
-      this.unsent++
-      return
-    }
-    error.direction = 'down'
-    error.peer = c.peer
-    this.#outbox.push(error)
+    if (syn === undefined) return
+    const offending = writeSyn(syn, c)
+    if (!pushIcmpError(this.#outbox, offending, kind, now)) this.unsent++
+    syn.release()
   }
 
   #reset(
@@ -101,7 +94,7 @@ function writeBare(
   const { view, offset } = packet
   const tcp = offset + header
   packet.length = header + TCP_HEADER
-  writeIpHeader(packet, version, key, header, packet.length)
+  writeIpHeader(packet, version, key, TCP)
   view.setInt32(tcp, key[8] as number)
   view.setInt32(tcp + 4, sequence)
   view.setInt32(tcp + 8, acknowledgment)
@@ -117,10 +110,6 @@ function writeBare(
 
 /** The SYN that came in, as far as it is known: what an ICMP error quotes to tell its sender what it is about. */
 function writeSyn(packet: PooledPacket, c: Connection): IpPacket {
-  const key = new Int32Array(9)
-  key.set(c.key.subarray(4, 8), 0)
-  key.set(c.key.subarray(0, 4), 4)
-  const ports = c.key[8] as number
-  key[8] = (ports << 16) | (ports >>> 16)
-  return writeBare(packet, c.version, key, SYN, c.irs, 0)
+  packet.peer = c.peer
+  return writeBare(packet, c.version, turned(c.key), SYN, c.irs, 0)
 }

@@ -1,5 +1,5 @@
 import type { OnesComplement, Random } from '@millrace/core'
-import type { Outbox } from './segment-writer.ts'
+import type { Outbox } from '../ip/outbox.ts'
 
 /** What a TCP stands on. */
 export interface TcpSurroundings {

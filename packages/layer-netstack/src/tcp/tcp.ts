@@ -1,5 +1,5 @@
 import type { IpPacket, OnesComplement } from '@millrace/core'
-import { KEY_WORDS, readKey } from './connection-key.ts'
+import { KEY_WORDS, readKey } from '../ip/socket-pair.ts'
 import { type ConnectOptions, type Endpoints, endpointsOf } from './endpoints.ts'
 import { Engine } from './engine.ts'
 import { flushDirty } from './flush.ts'
@@ -176,6 +176,12 @@ export class Tcp {
   /** Bytes that could be read now. */
   readableBytes(handle: number): number {
     return this.#engine.table.of(handle)?.received.length ?? 0
+  }
+
+  /** Bytes of buffer memory that it holds, both ways. */
+  memoryOf(handle: number): number {
+    const c = this.#engine.table.of(handle)
+    return c === undefined ? 0 : c.sendRing.memory + c.received.memory
   }
 
   /** Whether the other end has sent all it will ever send, and all that has been read. */

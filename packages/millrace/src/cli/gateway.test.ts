@@ -102,6 +102,35 @@ describe.skipIf(skip)('millrace gateway (needs root, /dev/net/tun, iproute2 and 
     expect(readdirSync(store.directory)).toEqual(['gateway.json'])
   })
 
+  test('by default rootless: nothing is set up, and it goes out from the address of the host', async () => {
+    namespace.run('sysctl', '-qw', 'net.ipv4.ping_group_range=0 2147483647')
+    const gateway = new Gateway()
+    await gateway.isUp()
+    expect(namespace.snapshot()).toBe(before)
+    expect(gateway.stdout).toContain('the Internet, from 192.0.2.1\n')
+    expect(gateway.stdout).toContain('│  sockets')
+    expect(await gateway.end('SIGTERM')).toBe(0)
+    expect(gateway.stderr).toBe('')
+    expect(readdirSync(store.directory)).toEqual(['gateway.json'])
+  })
+
+  test('a peer is pinned to one of the egress addresses, and to no other', async () => {
+    namespace.run('ip', 'address', 'add', '192.0.2.2/24', 'dev', 'eth0')
+    const first = new Gateway('--egress-ip', '192.0.2.1,192.0.2.2')
+    await first.isUp()
+    expect(first.stdout).toContain('the Internet, from 192.0.2.1 and 192.0.2.2\n')
+    const add = (ip: string): string =>
+      namespace.run(process.execPath, CLI, 'peer', 'add', 'laptop', '--egress-ip', ip, '--state', store.directory)
+    expect(() => add('192.0.2.3')).toThrow(
+      '--egress-ip: expected one of those the gateway was started with (192.0.2.1, 192.0.2.2), got 192.0.2.3',
+    )
+    add('192.0.2.2')
+    expect(await first.end('SIGTERM')).toBe(0)
+    const second = new Gateway('--egress-ip', '192.0.2.1')
+    expect(await second.finished()).toBe(2)
+    expect(second.stderr).toBe('millrace: peer laptop is to leave from 192.0.2.2: name it with --egress-ip too\n')
+  })
+
   test('the first run prints the first client with a QR code; a later one neither, and keeps the keys', async () => {
     const first = new Gateway(...tun)
     await first.isUp()
@@ -147,10 +176,22 @@ describe.skipIf(skip)('millrace gateway (needs root, /dev/net/tun, iproute2 and 
   })
 
   test.each([
-    ['an address the host holds', ['--egress-ip', '192.0.2.1'], /--egress-ip: 192\.0\.2\.1 is held by eth0/],
-    ['a subnet in use', ['--subnet', '192.0.2.0/25'], /subnet 192\.0\.2\.0\/25 overlaps 192\.0\.2\.1\/24 of eth0/],
-    ['an interface in use', ['--interface', 'eth0'], /there is an interface named eth0 already/],
-    ['an outer interface that is not there', ['--outer', 'eth9'], /this machine has no interface named eth9/],
+    [
+      'an address the host holds',
+      ['--egress', 'tun', '--egress-ip', '192.0.2.1'],
+      /--egress-ip: 192\.0\.2\.1 is held by eth0/,
+    ],
+    [
+      'a subnet in use',
+      [...kernel, '--subnet', '192.0.2.0/25'],
+      /subnet 192\.0\.2\.0\/25 overlaps 192\.0\.2\.1\/24 of eth0/,
+    ],
+    ['an interface in use', [...kernel, '--interface', 'eth0'], /there is an interface named eth0 already/],
+    [
+      'an outer interface that is not there',
+      [...kernel, '--outer', 'eth9'],
+      /this machine has no interface named eth9/,
+    ],
   ])('%s: one line, exit code 2, and nothing changed', async (_what, flags, message) => {
     const gateway = new Gateway(...flags)
     expect(await gateway.finished()).toBe(2)

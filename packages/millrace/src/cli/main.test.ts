@@ -42,7 +42,10 @@ describe('bad input: one line on standard error, nothing on standard output, exi
     ['gateway --state BROKEN', 'millrace: BROKEN/gateway.json: listenPort: expected a port from 1 to 65535'],
     ['gateway --listen 0 --state NONE', 'millrace: --listen: expected a port from 1 to 65535, got "0"'],
     ['gateway --subnet 10.7.0.0/31 --state NONE', 'millrace: --subnet: 10.7.0.0/31 is too small'],
-    ['gateway --egress rootless --state NONE', 'millrace: --egress rootless is not available yet'],
+    [
+      'gateway --egress rootless --egress-ip 192.0.2.77 --state NONE',
+      'millrace: --egress-ip: no interface of this machine has',
+    ],
     ['gateway --egress tun --state NONE', 'millrace: --egress tun needs --egress-ip'],
     ['gateway --egress kernel --egress-ip 203.0.113.7 --state NONE', 'millrace: --egress-ip does not go with'],
     ['gateway --public :1 --state NONE', 'millrace: --public: expected HOST, HOST:PORT or [IPV6]:PORT'],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addGatewayCommand } from './commands/gateway.ts'
 import { addGenkeyCommand } from './commands/genkey.ts'
 import { addGenpskCommand } from './commands/genpsk.ts'
@@ -24,6 +25,7 @@ export function makeProgram(): Command {
     .configureOutput({ outputError: () => {}, writeErr: (text) => void process.stdout.write(text) })
   addGatewayCommand(program)
   addPeerCommand(program)
+  addDoctorCommand(program)
   addGenkeyCommand(program)
   addPubkeyCommand(program)
   addGenpskCommand(program)

@@ -21,7 +21,7 @@ export async function startGateway({ state, json, log, threads, ...flags }: Gate
     sample: log,
     threads: threads ?? 1,
     runtime: containerRuntime(),
-    host: linuxHost(),
+    host: linuxHost,
     signal,
     ready: (shown) => (json ? printJson(describeGateway(shown)) : print(presentGateway(shown))),
   })

@@ -18,7 +18,11 @@ async function freePort(): Promise<number> {
 }
 
 async function check(flags: GatewayFlags, machine: MemoryMachine = new MemoryMachine()): Promise<void> {
-  const wanted = plan(undefined, { listen: await freePort(), ...flags }, new SeededRandom(1))
+  const wanted = plan(
+    undefined,
+    { listen: await freePort(), egress: flags.egressIp === undefined ? 'kernel' : 'tun', ...flags },
+    new SeededRandom(1),
+  )
   await checkPlan(wanted, machine)
 }
 
@@ -36,17 +40,17 @@ describe('checkPrivileges', () => {
 describe('checkPlan', () => {
   test('lets pass what can run, and changes nothing', async () => {
     const machine = new MemoryMachine()
-    await check({ egressIp: '198.51.100.77' }, machine)
+    await check({ egressIp: ['198.51.100.77'] }, machine)
     expect(machine.calls).toEqual([])
     await check({ egress: 'kernel' }, machine)
     expect(machine.calls).toEqual(['nft check'])
   })
 
   test.each<[GatewayFlags, string]>([
-    [{ egressIp: '198.51.100.5' }, '--egress-ip: 198.51.100.5 is held by eth0'],
+    [{ egressIp: ['198.51.100.5'] }, '--egress-ip: 198.51.100.5 is held by eth0'],
     [{ subnet: '198.51.0.0/16' }, 'subnet 198.51.0.0/16 overlaps 198.51.100.5/24 of eth0'],
     [{ subnet: '198.51.100.128/25' }, 'subnet 198.51.100.128/25 overlaps 198.51.100.5/24 of eth0'],
-    [{ egressIp: '198.51.100.1' }, '--egress-ip: 198.51.100.1 is a router that this host sends through'],
+    [{ egressIp: ['198.51.100.1'] }, '--egress-ip: 198.51.100.1 is a router that this host sends through'],
     [{ outer: 'eth9' }, '--outer: this machine has no interface named eth9'],
   ])('refuses %j: %s', async (flags, message) => {
     const failed = check(flags)
@@ -57,7 +61,7 @@ describe('checkPlan', () => {
   test('refuses an address that a local route takes in', async () => {
     const machine = new MemoryMachine()
     machine.routeTo = () => ({ family: 4, destination: '203.0.113.0/24', table: 255, local: true })
-    await expect(check({ egressIp: '203.0.113.7' }, machine)).rejects.toThrow('is held by this host')
+    await expect(check({ egressIp: ['203.0.113.7'] }, machine)).rejects.toThrow('is held by this host')
   })
 
   test('refuses a subnet that a route leads to, but for routes to everywhere', async () => {

@@ -1,7 +1,7 @@
-import { ConfigurationError, EnvironmentError, parsePrefix, stack } from '@millrace/core'
-import { udp } from '@millrace/layer-udp'
+import { ConfigurationError, EnvironmentError, parsePrefix } from '@millrace/core'
 import type { Egress } from '../state/state.ts'
 import { Subnet } from '../state/subnet.ts'
+import { checkPort } from './check-port.ts'
 import type { Host } from './host.ts'
 import { masqueradeRules } from './nftables.ts'
 import type { Plan } from './plan.ts'
@@ -12,7 +12,9 @@ const DEFAULT_LIKE = 8
 /** What must be there before anything else is looked at. */
 export function checkPrivileges(host: Host): void {
   if (!host.mayConfigure) {
-    throw new EnvironmentError('a gateway with its own network interface needs root (CAP_NET_ADMIN): run it with sudo')
+    throw new EnvironmentError(
+      'a gateway with its own network interface needs root (CAP_NET_ADMIN): run it with sudo, or use --egress rootless',
+    )
   }
   if (!host.hasTun) {
     throw new EnvironmentError('there is no /dev/net/tun: load it with `modprobe tun`, or give it to the container')
@@ -61,12 +63,4 @@ function checkEgress(egress: Egress, host: Host): void {
   throw new ConfigurationError(
     `--egress-ip: ${address} is held by ${holder ?? 'this host'}, and answers to it would end in the host: take an address that no interface holds, or use --egress kernel to send from the host's own`,
   )
-}
-
-/** Opens the port and closes it again: the wire's own words if it is taken. */
-async function checkPort(port: number): Promise<void> {
-  const probe = await stack(udp({ port }), { pool: { slots: 1, jumboSlots: 1 } })
-    .end({ connect: (wire) => wire })
-    .start()
-  await probe.stop()
 }

@@ -1,7 +1,8 @@
-import { ConfigurationError, ipv4ToNumber, parseAddress } from '@millrace/core'
+import { ConfigurationError, formatAddress, parseAddress } from '@millrace/core'
+import { parseDestinationRule } from '@millrace/layer-netstack'
 import { Disabled } from '../disabled.ts'
 import { parsePublicHost } from '../state/public-host.ts'
-import { INTERFACE_NAME } from '../state/state.ts'
+import { type EgressMode, INTERFACE_NAME } from '../state/state.ts'
 import { Subnet } from '../state/subnet.ts'
 
 /** What the command line said about a gateway; what it left out comes from the state, or is the default. */
@@ -9,8 +10,10 @@ export interface GatewayFlags {
   readonly listen?: number
   /** `auto`, HOST or HOST:PORT */
   readonly public?: string
-  readonly egress?: 'tun' | 'kernel'
-  readonly egressIp?: string
+  readonly egress?: EgressMode | 'auto'
+  readonly egressIp?: readonly string[]
+  readonly allow?: readonly string[]
+  readonly deny?: readonly string[]
   readonly subnet?: string
   readonly interface?: string
   /** `auto` or an interface's name */
@@ -24,8 +27,10 @@ export interface GatewayFlags {
 export const parseFlag: {
   readonly port: (text: string) => number
   readonly publicHost: (text: string) => string
-  readonly egress: (text: string) => 'tun' | 'kernel'
-  readonly egressIp: (text: string) => string
+  readonly egress: (text: string) => EgressMode | 'auto'
+  readonly egressIp: (text: string) => readonly string[]
+  readonly allow: (text: string) => readonly string[]
+  readonly deny: (text: string) => readonly string[]
   readonly subnet: (text: string) => string
   readonly interface: (text: string) => string
   readonly outer: (text: string) => string
@@ -46,18 +51,18 @@ export const parseFlag: {
     return text
   },
   egress(text) {
-    if (text === 'rootless') {
-      throw new ConfigurationError('--egress rootless is not available yet: use --egress tun or --egress kernel')
-    }
-    if (text !== 'tun' && text !== 'kernel') {
-      throw new ConfigurationError(`--egress: expected tun or kernel, got ${JSON.stringify(text)}`)
-    }
-    return text
+    if (text === 'auto' || text === 'rootless' || text === 'tun' || text === 'kernel') return text
+    throw new ConfigurationError(`--egress: expected auto, rootless, tun or kernel, got ${JSON.stringify(text)}`)
   },
   egressIp(text) {
-    ipv4ToNumber(text, '--egress-ip')
-    return text
+    const addresses = text === 'auto' ? [] : text.split(',')
+    return addresses.map((address) => {
+      const { family, bytes } = parseAddress(address, '--egress-ip')
+      return formatAddress(bytes, 0, family)
+    })
   },
+  allow: (text) => destinations(text, '--allow'),
+  deny: (text) => destinations(text, '--deny'),
   subnet: (text) => Subnet.parse(text, '--subnet').text,
   interface: (text) => interfaceName(text, '--interface'),
   outer: (text) => interfaceName(text, '--outer'),
@@ -90,6 +95,12 @@ function interfaceName(text: string, what: string): string {
     )
   }
   return text
+}
+
+function destinations(text: string, what: string): readonly string[] {
+  const all = text === 'none' ? [] : text.split(',')
+  for (const one of all) parseDestinationRule(one, what)
+  return all
 }
 
 /** Of at most nine decimal digits; NaN for any other text. */

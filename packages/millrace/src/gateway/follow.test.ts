@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { newPeer } from '../state/peers.ts'
+import type { PeerRecord } from '../state/state.ts'
 import { StateStore } from '../state/store.ts'
 import { temporaryDirectory } from '../testing/directory.ts'
 import { RecordingLogger } from '../testing/recording-logger.ts'
@@ -11,12 +12,14 @@ import { PeerFollower } from './follow.ts'
 let directory: ReturnType<typeof temporaryDirectory>
 let store: StateStore
 let peers: RecordingPeers
+let pinned: PeerRecord[]
 let logger: RecordingLogger
 let follower: PeerFollower
 beforeEach(() => {
   directory = temporaryDirectory()
   store = new StateStore(directory.path)
   peers = new RecordingPeers()
+  pinned = []
   logger = new RecordingLogger()
 })
 afterEach(() => {
@@ -25,7 +28,7 @@ afterEach(() => {
 })
 
 function follow(state: ReturnType<typeof makeState>): void {
-  follower = new PeerFollower(store, peers, state.peers, logger)
+  follower = new PeerFollower(store, { control: peers, pin: (all) => pinned.push(...all) }, state.peers, logger)
 }
 
 test('a change of the file reaches the peers by itself', async () => {
@@ -37,6 +40,13 @@ test('a change of the file reaches the peers by itself', async () => {
   const expected = [`remove ${state.peers[0]!.publicKey}`, `add ${changed.peers[0]!.publicKey}`]
   await vi.waitFor(() => expect(peers.calls).toEqual(expected), { timeout: 5000, interval: 10 })
   expect(logger.lines).toEqual(['info peers changed'])
+})
+
+test('egress addresses are pinned before the peers are there that they belong to', () => {
+  const state = makeState({}, [])
+  store.save({ ...state, peers: [newPeer(state, 'one', '203.0.113.7')] })
+  follow(state)
+  expect(pinned).toMatchObject([{ name: 'one', egressIp: '203.0.113.7' }])
 })
 
 test('what changed before it began to follow counts too', () => {

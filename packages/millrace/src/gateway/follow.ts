@@ -4,7 +4,8 @@ import type { Logger } from '@millrace/core'
 import type { PeerOptions } from '@millrace/layer-wireguard'
 import type { PeerRecord } from '../state/state.ts'
 import type { StateStore } from '../state/store.ts'
-import { type PeerControl, peerOptions, reconcile } from './reconcile.ts'
+import type { Clients } from './compose.ts'
+import { peerOptions, reconcile } from './reconcile.ts'
 
 /** Several events come for one change of a file: it is read once, so many milliseconds after the first. */
 const GATHER = 20
@@ -12,16 +13,16 @@ const GATHER = 20
 /** Keeps the peers of a running gateway as the state file has them, from the moment the file changes. */
 export class PeerFollower {
   readonly #store: StateStore
-  readonly #control: PeerControl
+  readonly #clients: Clients
   readonly #logger: Logger
   readonly #watcher: FSWatcher | undefined
   #present: readonly PeerOptions[]
   #scheduled: NodeJS.Timeout | undefined
   #complaint = ''
 
-  constructor(store: StateStore, control: PeerControl, present: readonly PeerRecord[], logger: Logger) {
+  constructor(store: StateStore, clients: Clients, present: readonly PeerRecord[], logger: Logger) {
     this.#store = store
-    this.#control = control
+    this.#clients = clients
     this.#present = present.map(peerOptions)
     this.#logger = logger
     this.#watcher = this.#watch()
@@ -32,8 +33,10 @@ export class PeerFollower {
   read(): void {
     this.#scheduled = undefined
     try {
-      const wanted = this.#store.require().peers.map(peerOptions)
-      const result = reconcile(this.#control, this.#present, wanted)
+      const { peers } = this.#store.require()
+      const wanted = peers.map(peerOptions)
+      this.#clients.pin(peers)
+      const result = reconcile(this.#clients.control, this.#present, wanted)
       this.#present = wanted
       this.#complaint = ''
       if (result.added + result.changed + result.removed > 0) this.#logger.info({ ...result }, 'peers changed')

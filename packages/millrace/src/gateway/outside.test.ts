@@ -6,7 +6,7 @@ import { egressAddress, isPrivateEndpoint, outerInterface, publicEndpoint } from
 import { type Plan, plan } from './plan.ts'
 
 function planned(flags: GatewayFlags): Plan {
-  return plan(undefined, flags, new SeededRandom(1))
+  return plan(undefined, { egress: flags.egressIp === undefined ? 'kernel' : 'tun', ...flags }, new SeededRandom(1))
 }
 
 function twoUplinks(): MemoryMachine {
@@ -34,7 +34,7 @@ describe('outerInterface', () => {
       table: 254,
       local: false,
     })
-    expect(outerInterface(planned({ egressIp: '203.0.113.7' }), machine)).toBe('dmz0')
+    expect(outerInterface(planned({ egressIp: ['203.0.113.7'] }), machine)).toBe('dmz0')
   })
 
   test('is the one that was named', () => {
@@ -44,7 +44,7 @@ describe('outerInterface', () => {
   test('asks for it when nothing tells', () => {
     const machine = new MemoryMachine()
     machine.table = []
-    for (const flags of [{}, { egressIp: '203.0.113.7' }]) {
+    for (const flags of [{}, { egressIp: ['203.0.113.7'] }]) {
       expect(() => outerInterface(planned(flags), machine)).toThrow('name it with --outer')
     }
   })
@@ -74,7 +74,7 @@ describe('publicEndpoint', () => {
 
 test('egressAddress is what the world sees, as far as it is known', () => {
   const machine = new MemoryMachine()
-  expect(egressAddress(planned({ egressIp: '203.0.113.7' }), 'eth0', machine)).toBe('203.0.113.7')
+  expect(egressAddress(planned({ egressIp: ['203.0.113.7'] }), 'eth0', machine)).toBe('203.0.113.7')
   expect(egressAddress(planned({}), 'eth0', machine)).toBe('198.51.100.5')
   expect(egressAddress(planned({}), 'eth1', machine)).toBeUndefined()
   expect(egressAddress(planned({}), 'wan0', twoUplinks())).toBe('192.0.2.9')

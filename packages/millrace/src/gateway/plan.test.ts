@@ -12,7 +12,7 @@ describe('a first plan', () => {
     const first = plan(none, {}, random)
     expect(first).toMatchObject({
       listenPort: 51_820,
-      egress: { mode: 'kernel' },
+      egress: { mode: 'rootless', addresses: [], allow: [], deny: [] },
       subnet: '10.7.0.0/24',
       interface: 'millrace0',
       dns: [],
@@ -22,9 +22,27 @@ describe('a first plan', () => {
     expect(plan(none, {}, random).privateKey).not.toBe(first.privateKey)
   })
 
-  test('an egress address alone means tun', () => {
-    const { egress } = plan(none, { egressIp: '203.0.113.7' }, random)
-    expect(egress).toEqual({ mode: 'tun', address: '203.0.113.7' })
+  const rootless = { mode: 'rootless', addresses: [], allow: [], deny: [] }
+  const tun = { mode: 'tun', address: '203.0.113.7' }
+  test.each<[string, GatewayFlags, string[], object]>([
+    ['what nobody holds', { egressIp: ['203.0.113.7'] }, [], tun],
+    [
+      'what this host holds',
+      { egressIp: ['203.0.113.7'] },
+      ['203.0.113.7'],
+      { ...rootless, addresses: ['203.0.113.7'] },
+    ],
+    ['auto', { egress: 'auto', egressIp: ['203.0.113.7'] }, [], tun],
+    ['rootless', { egress: 'rootless', egressIp: ['203.0.113.7'] }, [], { ...rootless, addresses: ['203.0.113.7'] }],
+    ['what only rootless can', { egressIp: ['2001:db8::7'] }, [], { ...rootless, addresses: ['2001:db8::7'] }],
+    [
+      'destinations',
+      { allow: ['10.0.0.0/8'], deny: ['*:22'] },
+      [],
+      { ...rootless, allow: ['10.0.0.0/8'], deny: ['*:22'] },
+    ],
+  ])('has the egress for %s', (_what, flags, held, egress) => {
+    expect(plan(none, flags, random, new Set(held)).egress).toEqual(egress)
   })
 
   test('auto stands for what is not remembered', () => {
@@ -49,7 +67,8 @@ describe('a later plan', () => {
     [{ public: 'other.example.org' }, { public: 'other.example.org' }],
     [{ egress: 'kernel' }, { egress: { mode: 'kernel' } }],
     [{ egress: 'tun' }, { egress: { mode: 'tun', address: '203.0.113.7' } }],
-    [{ egressIp: '203.0.113.8' }, { egress: { mode: 'tun', address: '203.0.113.8' } }],
+    [{ egressIp: ['203.0.113.8'] }, { egress: { mode: 'tun', address: '203.0.113.8' } }],
+    [{ egress: 'rootless', egressIp: [] }, { egress: { mode: 'rootless', addresses: [], allow: [], deny: [] } }],
     [{ interface: 'wg9' }, { interface: 'wg9' }],
     [{ dns: [] }, { dns: [] }],
     [{ subnet: '10.7.0.0/24' }, {}],
@@ -67,10 +86,15 @@ describe('refuses what contradicts', () => {
   const tun = makeState({ egress: { mode: 'tun', address: '203.0.113.7' } })
   test.each([
     [none, { egress: 'tun' }, '--egress tun needs --egress-ip'],
-    [none, { egress: 'kernel', egressIp: '203.0.113.7' }, '--egress-ip does not go with --egress kernel'],
-    [none, { egressIp: '127.0.0.1' }, '--egress-ip: expected a unicast address, got 127.0.0.1'],
-    [none, { egressIp: '224.0.0.1' }, '--egress-ip: expected a unicast address, got 224.0.0.1'],
-    [none, { egressIp: '10.7.0.9' }, "--egress-ip: 10.7.0.9 lies in the tunnel's own subnet 10.7.0.0/24"],
+    [none, { egress: 'kernel', egressIp: ['203.0.113.7'] }, '--egress-ip does not go with --egress kernel'],
+    [none, { egressIp: ['127.0.0.1'] }, '--egress-ip: expected a unicast address, got 127.0.0.1'],
+    [none, { egressIp: ['224.0.0.1'] }, '--egress-ip: expected a unicast address, got 224.0.0.1'],
+    [none, { egressIp: ['10.7.0.9'] }, "--egress-ip: 10.7.0.9 lies in the tunnel's own subnet 10.7.0.0/24"],
+    [none, { egress: 'tun', egressIp: ['203.0.113.7', '203.0.113.8'] }, '--egress tun needs --egress-ip: one'],
+    [none, { egress: 'tun', egressIp: ['2001:db8::7'] }, '--egress tun needs --egress-ip: one'],
+    [none, { egress: 'kernel', allow: ['10.0.0.0/8'] }, '--allow and --deny do not go with --egress kernel'],
+    [none, { interface: 'wg9' }, '--interface and --outer do not go with --egress rootless'],
+    [none, { egressIp: ['::1'] }, '--egress-ip: expected a unicast address, got ::1'],
     [tun, { subnet: '10.8.0.0/24' }, 'have addresses in 10.7.0.0/24: name another directory with --state'],
   ] as const)('%#: %j', (stored, flags, message) => {
     expect(() => plan(stored, flags, random)).toThrow(message)

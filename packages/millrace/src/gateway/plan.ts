@@ -1,8 +1,9 @@
 import { ConfigurationError, type Random } from '@millrace/core'
 import { generatePrivateKey } from '@millrace/layer-wireguard'
 import { newPeer } from '../state/peers.ts'
-import { type Egress, type GatewayState, STATE_VERSION } from '../state/state.ts'
+import { type Egress, type EgressMode, type GatewayState, STATE_VERSION } from '../state/state.ts'
 import { Subnet, uniqueLocalPrefix } from '../state/subnet.ts'
+import { checkEgressAddress } from './egress-address.ts'
 import type { GatewayFlags } from './flags.ts'
 
 /** A state without what only this machine can tell: the endpoint for the clients. */
@@ -13,8 +14,16 @@ const DEFAULT_SUBNET = '10.7.0.0/24'
 const DEFAULT_INTERFACE = 'millrace0'
 const FIRST_PEER = 'client1'
 
-/** What the flags make of a stored state, or of none: new keys and one client. Reads and writes nothing. */
-export function plan(stored: GatewayState | undefined, flags: GatewayFlags, random: Random): Plan {
+/**
+ * What the flags make of a stored state, or of none: new keys and one client. `held` are the addresses of the flags that
+ * sockets of this machine can be bound to. Reads and writes nothing.
+ */
+export function plan(
+  stored: GatewayState | undefined,
+  flags: GatewayFlags,
+  random: Random,
+  held: ReadonlySet<string> = new Set(),
+): Plan {
   const subnet = flags.subnet ?? stored?.subnet ?? DEFAULT_SUBNET
   if (stored !== undefined && subnet !== stored.subnet) {
     throw new ConfigurationError(
@@ -29,7 +38,7 @@ export function plan(stored: GatewayState | undefined, flags: GatewayFlags, rand
     privateKey: stored?.privateKey ?? generatePrivateKey(),
     listenPort: flags.listen ?? stored?.listenPort ?? DEFAULT_PORT,
     ...(chosenHost === undefined || chosenHost === 'auto' ? {} : { public: chosenHost }),
-    egress: egressOf(flags, stored?.egress, subnet),
+    egress: egressOf(flags, stored?.egress, Subnet.parse(subnet, '--subnet'), held),
     subnet,
     subnet6,
     interface: flags.interface ?? stored?.interface ?? DEFAULT_INTERFACE,
@@ -39,30 +48,50 @@ export function plan(stored: GatewayState | undefined, flags: GatewayFlags, rand
   }
 }
 
-function egressOf({ egress, egressIp }: GatewayFlags, stored: Egress | undefined, subnet: string): Egress {
-  if (egress === 'kernel' && egressIp !== undefined) {
+function egressOf(flags: GatewayFlags, stored: Egress | undefined, subnet: Subnet, held: ReadonlySet<string>): Egress {
+  const mode = modeOf(flags, stored, held)
+  if (mode !== 'rootless' && (flags.allow ?? flags.deny) !== undefined) {
+    throw new ConfigurationError(`--allow and --deny do not go with --egress ${mode}: they are for --egress rootless`)
+  }
+  if (mode === 'kernel') {
+    if (flags.egressIp === undefined) return { mode }
     throw new ConfigurationError(
       "--egress-ip does not go with --egress kernel, which sends from the host's own address: leave one of them out",
     )
   }
-  const mode = egress ?? (egressIp === undefined ? (stored?.mode ?? 'kernel') : 'tun')
-  if (mode === 'kernel') return { mode }
-  const address = egressIp ?? (stored?.mode === 'tun' ? stored.address : undefined)
-  if (address === undefined) {
+  if (mode === 'rootless' && (flags.interface !== undefined || (flags.outer ?? 'auto') !== 'auto')) {
+    throw new ConfigurationError('--interface and --outer do not go with --egress rootless, which has no interface')
+  }
+  const addresses = flags.egressIp ?? addressesOf(stored)
+  for (const address of addresses) checkEgressAddress(address, subnet)
+  if (mode === 'rootless') {
+    const before = stored?.mode === 'rootless' ? stored : undefined
+    return {
+      mode,
+      addresses: [...addresses],
+      allow: [...(flags.allow ?? before?.allow ?? [])],
+      deny: [...(flags.deny ?? before?.deny ?? [])],
+    }
+  }
+  const [address, ...more] = addresses
+  if (address === undefined || more.length > 0 || address.includes(':')) {
     throw new ConfigurationError(
-      '--egress tun needs --egress-ip: a static IPv4 address that is routed to this host and that no interface holds',
+      '--egress tun needs --egress-ip: one static IPv4 address that is routed to this host and that no interface holds',
     )
   }
-  checkEgressAddress(address, Subnet.parse(subnet, '--subnet'))
   return { mode, address }
 }
 
-function checkEgressAddress(address: string, subnet: Subnet): void {
-  const first = Number(address.split('.')[0])
-  if (first === 0 || first === 127 || first >= 224) {
-    throw new ConfigurationError(`--egress-ip: expected a unicast address, got ${address}`)
-  }
-  if (subnet.contains(address)) {
-    throw new ConfigurationError(`--egress-ip: ${address} lies in the tunnel's own subnet ${subnet.text}`)
-  }
+/** What nobody holds can only be ours by a TUN; for all else no privileges are needed. */
+function modeOf({ egress, egressIp }: GatewayFlags, stored: Egress | undefined, held: ReadonlySet<string>): EgressMode {
+  if (egress !== undefined && egress !== 'auto') return egress
+  if (egress === undefined && egressIp === undefined) return stored?.mode ?? 'rootless'
+  const [address, ...more] = egressIp ?? addressesOf(stored)
+  const onlyByTun = address !== undefined && more.length === 0 && !address.includes(':') && !held.has(address)
+  return onlyByTun ? 'tun' : 'rootless'
+}
+
+function addressesOf(egress: Egress | undefined): readonly string[] {
+  if (egress?.mode === 'rootless') return egress.addresses
+  return egress?.mode === 'tun' ? [egress.address] : []
 }

@@ -12,7 +12,7 @@ const shown: Presentation = {
   state,
   lines,
   outer: 'eth0',
-  egressIp: '203.0.113.7',
+  egressIps: ['203.0.113.7'],
   firstPeer: client1,
   directory: '/state',
 }
@@ -42,8 +42,21 @@ describe('presentGateway', () => {
   })
 
   test('in kernel mode says what it knows of the address', () => {
-    const kernel = { ...shown, state: { ...state, egress: { mode: 'kernel' } as const }, egressIp: undefined }
+    const kernel = { ...shown, state: { ...state, egress: { mode: 'kernel' } as const }, egressIps: [] }
     expect(presentGateway(kernel)).toContain('the Internet, from the address of eth0')
+  })
+
+  test('rootless names no interface, and all addresses', () => {
+    const egress = { mode: 'rootless', addresses: [], allow: [], deny: [] } as const
+    const rootless = {
+      ...shown,
+      state: { ...state, egress },
+      outer: undefined,
+      egressIps: ['203.0.113.7', '2001:db8::7'],
+    }
+    expect(presentGateway(rootless)).toContain('the Internet, from 203.0.113.7 and 2001:db8::7')
+    expect(describeGateway(rootless)).not.toHaveProperty('outer')
+    expect(describeGateway(rootless)).not.toHaveProperty('interface')
   })
 })
 
@@ -54,7 +67,7 @@ test('describeGateway is the same for programs', () => {
     publicKey: publicKeyOf(state.privateKey),
     endpoint: '198.51.100.5:51820',
     egress: 'tun',
-    egressIp: '203.0.113.7',
+    egressIps: ['203.0.113.7'],
     outer: 'eth0',
     interface: 'millrace0',
     subnet: '10.7.0.0/24',

@@ -9,9 +9,10 @@ export interface Presentation {
   readonly state: GatewayState
   /** The names of the lines, from the wire up. */
   readonly lines: readonly string[]
-  readonly outer: string
-  /** The address that the world sees. In kernel mode the host's own, undefined if there is no telling which. */
-  readonly egressIp: string | undefined
+  /** Interface to the outside; undefined for rootless egress. */
+  readonly outer: string | undefined
+  /** The addresses that the world sees; none if there is no telling. */
+  readonly egressIps: readonly string[]
   /** On the first run, the client that was made. */
   readonly firstPeer: PeerRecord | undefined
   readonly directory: string
@@ -35,23 +36,22 @@ ${next}`
 }
 
 /** The same for a program: one object. */
-export function describeGateway({ state, lines, egressIp, outer, firstPeer }: Presentation): object {
+export function describeGateway({ state, lines, egressIps, outer, firstPeer }: Presentation): object {
   return {
     event: 'ready',
     stack: lines,
     publicKey: publicKeyOf(state.privateKey),
     endpoint: state.endpoint,
     egress: state.egress.mode,
-    egressIp: egressIp ?? null,
-    outer,
-    interface: state.interface,
+    egressIps,
+    ...(outer === undefined ? {} : { outer, interface: state.interface }),
     subnet: state.subnet,
     peers: state.peers.length,
     ...(firstPeer === undefined ? {} : { firstPeer: { name: firstPeer.name, config: clientConfig(state, firstPeer) } }),
   }
 }
 
-function picture({ state, lines, egressIp, outer }: Presentation): string {
+function picture({ state, lines, egressIps, outer }: Presentation): string {
   const width = Math.max(...lines.map((line) => line.length))
   const notes = lineNotes(state, outer)
   const drawn = lines.map((line) => `    │  ${line.padEnd(width)}  ${notes[line] ?? ''}`.trimEnd())
@@ -61,11 +61,11 @@ function picture({ state, lines, egressIp, outer }: Presentation): string {
     │
 ${drawn.join('\n')}
     ▼
-  the Internet, from ${egressIp ?? `the address of ${outer}`}
+  the Internet, from ${egressIps.length === 0 ? `the address of ${outer}` : egressIps.join(' and ')}
 `
 }
 
-function lineNotes(state: GatewayState, outer: string): Readonly<Record<string, string>> {
+function lineNotes(state: GatewayState, outer: string | undefined): Readonly<Record<string, string>> {
   const { egress } = state
   const leaves = egress.mode === 'tun' ? `${egress.address} answered for on ${outer}` : 'nftables masquerade'
   return {
@@ -73,9 +73,10 @@ function lineNotes(state: GatewayState, outer: string): Readonly<Record<string, 
     wireguard: `public key ${publicKeyOf(state.privateKey)}`,
     allowedIps: 'each client from its own address only',
     log: 'some packets, one line each',
-    'no-ipv6': 'refused: no way out for it yet',
+    'no-ipv6': 'refused: no way out for it',
     'access-policy': 'no other clients, no link-local, no loopback',
     nat: egress.mode === 'tun' ? `to ${egress.address}` : '',
     tun: `${state.interface}, ${Subnet.parse(state.subnet, 'subnet').gateway}; ${leaves}`,
+    sockets: 'ordinary sockets: no root; no private networks, nothing of this host',
   }
 }

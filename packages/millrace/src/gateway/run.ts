@@ -4,18 +4,19 @@ import { Disabled } from '../disabled.ts'
 import { LockFile } from '../state/lock.ts'
 import type { GatewayState } from '../state/state.ts'
 import type { StateStore } from '../state/store.ts'
-import type { Change } from './changes.ts'
-import { checkPlan, checkPrivileges } from './check.ts'
-import { type ComposedGateway, composeGateway } from './compose.ts'
+import { canBind } from './bound-address.ts'
+import { composeGateway } from './compose.ts'
 import { logEvent } from './events.ts'
 import type { GatewayFlags } from './flags.ts'
 import { PeerFollower } from './follow.ts'
 import type { Host } from './host.ts'
-import { Journal } from './journal.ts'
-import { egressAddress, isPrivateEndpoint, outerInterface, publicEndpoint } from './outside.ts'
+import { isPrivateEndpoint } from './outside.ts'
 import { plan } from './plan.ts'
 import type { Presentation } from './present.ts'
+import { PrivilegedWayOut } from './privileged.ts'
+import { RootlessWayOut } from './rootless.ts'
 import { Teardown } from './teardown.ts'
+import type { WayOut } from './way-out.ts'
 
 export interface GatewayRun {
   readonly store: StateStore
@@ -25,7 +26,8 @@ export interface GatewayRun {
   /** Threads that encrypt and decrypt. */
   readonly threads: number
   readonly runtime: Runtime
-  readonly host: Host
+  /** Asked for only where the machine is to be changed. */
+  readonly host: () => Host
   /** Ends the gateway when aborted. */
   readonly signal: AbortSignal
   /** Told once the gateway is up. */
@@ -50,34 +52,33 @@ export async function runGateway(run: GatewayRun): Promise<void> {
 class GatewayProcess {
   readonly #run: GatewayRun
   readonly #logger: Logger
-  readonly #journal: Journal
   readonly #teardown = new Teardown()
 
   constructor(run: GatewayRun) {
     this.#run = run
     this.#logger = run.runtime.get(LOGGER)
-    this.#journal = new Journal(run.store.directory, run.host)
   }
 
   async run(): Promise<void> {
     const { store, flags, runtime, host, sample, threads, signal } = this.#run
     const stored = store.load()
-    const wanted = plan(stored, flags, runtime.get(RANDOM))
-    checkPrivileges(host)
+    const wanted = plan(stored, flags, runtime.get(RANDOM), await heldOf(flags))
+    const isRootless = wanted.egress.mode === 'rootless'
+    const wayOut = isRootless ? new RootlessWayOut() : new PrivilegedWayOut(host(), store.directory, this.#logger)
     const isNew = !existsSync(store.directory)
-    if (!isNew) await this.#claim()
-    await checkPlan(wanted, host)
-    const outer = outerInterface(wanted, host)
-    const state: GatewayState = { ...wanted, endpoint: publicEndpoint(wanted, host) }
+    if (!isNew) await this.#claim(wayOut)
+    const found = await wayOut.check(wanted)
+    const state: GatewayState = { ...wanted, endpoint: found.endpoint }
     if (isNew) {
       this.#teardown.add(store.create())
-      await this.#claim()
+      await this.#claim(wayOut)
     }
     const tuning = { sample, threads, disabled: flags.disable ?? new Disabled() }
-    const composed = composeGateway(state, tuning, runtime)
-    const running = await this.#bringUp(state, outer, composed)
+    const { gateway, clients } = composeGateway(state, found.egressIps, tuning, runtime)
+    const running = await wayOut.bringUp(state, found, gateway, this.#teardown)
+    running.events.subscribe((event) => logEvent(this.#logger, event))
     const kept = await this.#save(state, stored === undefined)
-    const follower = new PeerFollower(store, composed.peers, state.peers, this.#logger)
+    const follower = new PeerFollower(store, clients, state.peers, this.#logger)
     this.#teardown.add(() => follower.close())
     if (state.public === undefined && isPrivateEndpoint(state.endpoint)) {
       this.#logger.warn(
@@ -87,9 +88,9 @@ class GatewayProcess {
     }
     this.#run.ready({
       state: kept,
-      lines: composed.gateway.describe(),
-      outer,
-      egressIp: egressAddress(state, outer, host),
+      lines: gateway.describe(),
+      outer: found.outer,
+      egressIps: found.egressIps,
       firstPeer: stored === undefined ? kept.peers[0] : undefined,
       directory: store.directory,
     })
@@ -102,30 +103,14 @@ class GatewayProcess {
   }
 
   /** Takes the state directory for this process, and cleans up after one that was killed. */
-  async #claim(): Promise<void> {
+  async #claim(wayOut: WayOut): Promise<void> {
     const { store } = this.#run
     const lock = store.tryLock('gateway.lock')
     if (!(lock instanceof LockFile)) {
       throw new EnvironmentError(`a gateway runs with ${store.directory} already (process ${lock})`)
     }
     this.#teardown.add(() => lock.release())
-    await this.#journal.recover(this.#logger)
-  }
-
-  /** The rules stand before the first packet can pass, and until the last has. */
-  async #bringUp(state: GatewayState, outer: string, { gateway }: ComposedGateway): Promise<RunningStack> {
-    const { egress, interface: tunnel, subnet } = state
-    this.#teardown.add(() => this.#journal.undoAll())
-    if (egress.mode === 'kernel') await this.#journal.make({ kind: 'masquerade', tunnel, subnet })
-    const mark = this.#journal.mark
-    const running = await gateway.start()
-    running.events.subscribe((event) => logEvent(this.#logger, event))
-    this.#teardown.add(() => running.stop())
-    this.#teardown.add(() => this.#journal.undoAll(mark))
-    const changes: Change[] = [tunnel, outer].map((name) => ({ kind: 'forwarding', interface: name }))
-    if (egress.mode === 'tun') changes.push({ kind: 'proxy-neighbour', interface: outer, address: egress.address })
-    for (const change of changes) await this.#journal.make(change)
-    return running
+    await wayOut.recover()
   }
 
   /** Peers may have been added while the gateway came up: those stay. */
@@ -136,6 +121,13 @@ class GatewayProcess {
     store.save(state)
     return state
   }
+}
+
+/** Of the addresses that the flags name, those that sockets here can be bound to. */
+async function heldOf({ egressIp = [] }: GatewayFlags): Promise<ReadonlySet<string>> {
+  const held = new Set<string>()
+  for (const address of egressIp) if (await canBind(address)) held.add(address)
+  return held
 }
 
 async function ended(running: RunningStack, signal: AbortSignal): Promise<void> {

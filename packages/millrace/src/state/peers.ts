@@ -6,7 +6,7 @@ import { address6, Subnet } from './subnet.ts'
 type Network = Pick<GatewayState, 'subnet' | 'subnet6' | 'peers'>
 
 /** A new client of that name, with new keys and the lowest free address. */
-export function newPeer({ subnet, subnet6, peers }: Network, name: string): PeerRecord {
+export function newPeer({ subnet, subnet6, peers }: Network, name: string, egressIp?: string): PeerRecord {
   checkPeerName(name)
   if (peers.some((peer) => peer.name === name)) throw new ConfigurationError(`there is a peer named ${name} already`)
   const network = Subnet.parse(subnet, 'subnet')
@@ -22,9 +22,19 @@ export function newPeer({ subnet, subnet6, peers }: Network, name: string): Peer
       presharedKey: generatePresharedKey(),
       address,
       address6: address6(subnet6, host),
+      ...(egressIp === undefined ? {} : { egressIp }),
     }
   }
   throw new ConfigurationError(`the subnet ${subnet} is full: remove a client first`)
+}
+
+/** Throws a ConfigurationError unless clients of the gateway can leave from the address. */
+export function checkPin({ egress }: Pick<GatewayState, 'egress'>, egressIp: string): void {
+  const addresses = egress.mode === 'rootless' ? egress.addresses : []
+  if (addresses.includes(egressIp)) return
+  throw new ConfigurationError(
+    `--egress-ip: expected one of those the gateway was started with (${addresses.join(', ') || 'none'}), got ${egressIp}`,
+  )
 }
 
 export function findPeer({ peers }: Network, name: string): PeerRecord {

@@ -47,7 +47,7 @@ describe('names the file, the place and what was expected', () => {
     ['endpoint', 'vpn.example.org', 'endpoint: expected HOST:PORT or [IPV6]:PORT'],
     ['endpoint', 'vpn.example.org:51820\nPostUp = reboot', 'endpoint: expected HOST:PORT or [IPV6]:PORT'],
     ['egress', undefined, 'egress: expected a value, found none'],
-    ['egress', { mode: 'magic' }, 'egress.mode: expected "tun" or "kernel"'],
+    ['egress', { mode: 'magic' }, 'egress.mode: expected "rootless", "tun" or "kernel"'],
     ['egress', { mode: 'tun' }, 'egress.address: expected a value, found none'],
     ['egress.address', '2001:db8::1', 'egress.address: expected an IPv4 address'],
     ['subnet', '10.7.0.0/31', 'subnet: expected an IPv4 network of /8 to /30'],

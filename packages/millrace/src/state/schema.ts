@@ -1,4 +1,5 @@
 import { ConfigurationError, parseAddress, parsePrefix } from '@millrace/core'
+import { parseDestinationRule } from '@millrace/layer-netstack'
 import { decodeKey } from '@millrace/layer-wireguard'
 import * as v from 'valibot'
 import { parsePublicHost } from './public-host.ts'
@@ -30,6 +31,7 @@ const peer = v.object(
     presharedKey: key,
     address: address4,
     address6,
+    egressIp: v.optional(anyAddress),
   },
   objectProblem,
 )
@@ -41,13 +43,27 @@ const peers = v.pipe(
   v.check((peers) => unique(peers.map(({ publicKey }) => publicKey)), 'expected a different key for each peer'),
 )
 
+const destinations = v.array(
+  text('a destination', (value) => parseDestinationRule(value, 'destination')),
+  'expected a list of destinations',
+)
+
 const egress = v.variant(
   'mode',
   [
+    v.object(
+      {
+        mode: v.literal('rootless'),
+        addresses: v.array(anyAddress, 'expected a list of addresses'),
+        allow: destinations,
+        deny: destinations,
+      },
+      objectProblem,
+    ),
     v.object({ mode: v.literal('tun'), address: address4 }, objectProblem),
     v.object({ mode: v.literal('kernel') }, objectProblem),
   ],
-  'expected "tun" or "kernel"',
+  'expected "rootless", "tun" or "kernel"',
 )
 
 const stateSchema = v.object(

@@ -4,8 +4,20 @@ export const STATE_VERSION = 1
 export const INTERFACE_NAME: RegExp = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/
 export const PEER_NAME: RegExp = /^[A-Za-z0-9._-]{1,32}$/
 
+/** Ends the clients' flows here and begins them anew from ordinary sockets. */
+interface RootlessEgress {
+  readonly mode: 'rootless'
+  /** What `--egress-ip` said; without any, the addresses with which this host goes out. */
+  readonly addresses: readonly string[]
+  /** Destinations open, or closed, besides the usual: see `sockets`. */
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+}
+
 /** How the clients' packets leave. */
-export type Egress = { readonly mode: 'tun'; readonly address: string } | { readonly mode: 'kernel' }
+export type Egress = RootlessEgress | { readonly mode: 'tun'; readonly address: string } | { readonly mode: 'kernel' }
+
+export type EgressMode = Egress['mode']
 
 /** One client, and all that its configuration is made of. Keys are base64. */
 export interface PeerRecord {
@@ -17,6 +29,8 @@ export interface PeerRecord {
   readonly presharedKey: string
   readonly address: string
   readonly address6: string
+  /** The egress address pinned to it, of those of the gateway. */
+  readonly egressIp?: string | undefined
 }
 
 /** What a gateway keeps between runs. */

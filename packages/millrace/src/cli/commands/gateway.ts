@@ -11,28 +11,40 @@ export interface GatewayOptions extends GatewayFlags, OutputOptions {
 const NOTES = `
 The first run makes keys and one client, client1, and prints its configuration
 with a QR code. Later runs use what is in the state directory; an option given
-again takes the place of the remembered one. It needs root (CAP_NET_ADMIN), and
-for --egress kernel the program nft. Ctrl-C or SIGTERM ends it and puts
+again takes the place of the remembered one. Ctrl-C or SIGTERM ends it and puts
 everything back as it was.
 
 Egress:
-  kernel  Clients leave from the host's own address, by nftables masquerade in
-          a table named millrace.
-  tun     Clients leave from --egress-ip, by NAT in this process. The address
-          is theirs alone: routed to this host or on its network, and held by
-          no interface. The host answers ARP for it.
+  rootless  Clients' TCP, UDP and ping end here and leave again from ordinary
+            sockets, bound to --egress-ip or else to the address with which
+            this host goes out. Needs no privileges and changes nothing here.
+  tun       Clients leave from --egress-ip, by NAT in this process. The address
+            is theirs alone: routed to this host or on its network, and held by
+            no interface. The host answers ARP for it. Needs root.
+  kernel    Clients leave from the host's own address, by nftables masquerade
+            in a table named millrace. Needs root, and the program nft.
+  auto      tun if --egress-ip is an IPv4 address that no interface holds,
+            else rootless.
 
-Clients reach the Internet and private networks over the outer interface. They
-do not reach each other, loopback, link-local addresses (cloud metadata) and
-multicast, and nothing by IPv6: refused here, it does not leak past the tunnel.
+Rootless, clients reach the Internet, but nothing private: no loopback, link-
+local (cloud metadata), RFC 1918, CGNAT, ULA or multicast address, no address
+of this host, and no mail servers (TCP port 25). --allow opens, --deny closes:
+10.0.0.0/8, 192.0.2.1:5432, [fd00::1]:443, *:25, several separated by commas.
+What is refused needs to be named as narrowly as it is refused: 0.0.0.0/0 opens
+none of these. IPv6 leaves from an IPv6 address or not at all.
+
+By tun and kernel clients reach the Internet and private networks over the
+outer interface. They do not reach each other, loopback, link-local addresses
+and multicast, and nothing by IPv6: refused here, it does not leak.
 
 What --disable takes, separated by commas, where this machine is at fault:
 ${describeFeatures()}
 
 Examples:
-  sudo millrace gateway --public vpn.example.org
-  sudo millrace gateway --egress-ip 203.0.113.7
-  sudo millrace gateway --log 1        one line for each packet
+  millrace gateway --public vpn.example.org
+  millrace gateway --egress-ip 203.0.113.7,2001:db8::7
+  millrace gateway --log 1             one line for each packet
+  sudo millrace gateway --egress kernel
 `
 
 export function addGatewayCommand(program: Command): void {
@@ -47,16 +59,14 @@ export function addGatewayCommand(program: Command): void {
       "where clients find the gateway, or auto (default: this host's address and the port listened on)",
       parseFlag.publicHost,
     )
+    .option('--egress <mode>', 'rootless, tun, kernel or auto, see below (default: auto)', parseFlag.egress)
     .option(
-      '--egress <mode>',
-      'tun or kernel, see below (default: tun with --egress-ip, else kernel)',
-      parseFlag.egress,
-    )
-    .option(
-      '--egress-ip <ip>',
-      'the static IPv4 address from which clients leave, for --egress tun',
+      '--egress-ip <ip,...>',
+      "the static addresses from which clients leave, or auto (default: this host's own)",
       parseFlag.egressIp,
     )
+    .option('--allow <destination,...>', 'destinations to open, or none; for --egress rootless', parseFlag.allow)
+    .option('--deny <destination,...>', 'destinations to close, or none; for --egress rootless', parseFlag.deny)
     .option('--subnet <cidr>', 'IPv4 network of the tunnel, /8 to /30 (default: 10.7.0.0/24)', parseFlag.subnet)
     .option('--interface <name>', 'name of the TUN interface (default: millrace0)', parseFlag.interface)
     .option(

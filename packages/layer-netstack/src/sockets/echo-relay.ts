@@ -1,0 +1,110 @@
+import type { Clock } from '@millrace/core'
+import type { Echo, EchoListener } from '../icmp/echo.ts'
+import { icmpProtocol } from '../icmp/messages.ts'
+import type { FlowGate } from './flow-gate.ts'
+import type { FlowGrant } from './flow-grant.ts'
+import type { GatewayAddresses } from './gateway-addresses.ts'
+import type { Pings, ReplyListener } from './pings.ts'
+
+/** The drop of what cannot be relayed, as the system allows no ping sockets. */
+export const PING_UNAVAILABLE = 'ping-unavailable'
+
+/** What the relay stands on. */
+export interface EchoRelayParts {
+  readonly gate: FlowGate
+  readonly clock: Clock
+  /** The addresses that answer themselves. */
+  readonly gateway: GatewayAddresses
+  /** To be called when something is to be sent to a client. */
+  readonly wake: () => void
+  /** Counts what went no further outside of a batch. */
+  readonly drop: (reason: string) => void
+}
+
+interface PingFlow {
+  readonly destination: Uint8Array
+  /** Undefined for an address of the gateway's own. */
+  readonly grant: FlowGrant | undefined
+  sent: number
+  received: number
+}
+
+/** Relays the echo requests of clients to ping sockets. What nobody answers is not answered. */
+export class EchoRelay implements EchoListener {
+  readonly #parts: EchoRelayParts
+  readonly #echo: Echo
+  readonly #pings: Pings | string
+  readonly #flows = new Map<number, PingFlow>()
+
+  /** `make` is given the listener of the `Echo` that it returns; `open` that of the pings. */
+  constructor(
+    parts: EchoRelayParts,
+    make: (listener: EchoListener) => Echo,
+    open: (listener: ReplyListener) => Pings | string,
+  ) {
+    this.#parts = parts
+    this.#echo = make(this)
+    this.#pings = open((flow, sequence, payload) => this.#reply(flow, sequence, payload))
+  }
+
+  get machine(): Echo {
+    return this.#echo
+  }
+
+  /** Why there are no ping sockets, or undefined. */
+  get unavailable(): string | undefined {
+    return typeof this.#pings === 'string' ? this.#pings : undefined
+  }
+
+  opened(): void {}
+
+  echo(handle: number, sequence: number, payload: Uint8Array): string | undefined {
+    const now = this.#parts.clock.now()
+    const flow = this.#flows.get(handle) ?? this.#begin(handle, now)
+    if (typeof flow === 'string') {
+      this.#echo.close(handle)
+      return flow
+    }
+    if (flow.grant === undefined) return this.#echo.reply(handle, sequence, payload, now)
+    if (typeof this.#pings === 'string') return PING_UNAVAILABLE
+    flow.sent += payload.length
+    return this.#pings.send(handle, flow.grant.egress, flow.destination, sequence, payload)
+  }
+
+  closed(handle: number): void {
+    const flow = this.#flows.get(handle)
+    this.#flows.delete(handle)
+    flow?.grant?.end('idle', flow.sent, flow.received, this.#parts.clock.now())
+  }
+
+  /** Resolves when the ping sockets are closed. */
+  async stop(): Promise<void> {
+    const now = this.#parts.clock.now()
+    for (const { grant, sent, received } of this.#flows.values()) grant?.end('shutdown', sent, received, now)
+    this.#flows.clear()
+    if (typeof this.#pings !== 'string') await this.#pings.close()
+  }
+
+  #begin(handle: number, now: number): PingFlow | string {
+    const ends = this.#echo.ends(handle)
+    if (ends === undefined) return 'echo-no-flow'
+    const { version: family, clientAddress: client, destination, peer } = ends
+    const isOurs = this.#parts.gateway.includes(destination)
+    if (!isOurs && typeof this.#pings === 'string') return PING_UNAVAILABLE
+    const request = { protocol: icmpProtocol(family), family, client, destination, port: 0, peer }
+    const grant = isOurs ? undefined : this.#parts.gate.admit(request, now)
+    if (typeof grant === 'string') return grant
+    const flow = { destination, grant, sent: 0, received: 0 }
+    this.#flows.set(handle, flow)
+    return flow
+  }
+
+  #reply(handle: number, sequence: number, payload: Uint8Array): void {
+    const flow = this.#flows.get(handle)
+    if (flow === undefined) return
+    flow.received += payload.length
+    const reason = this.#echo.reply(handle, sequence, payload, this.#parts.clock.now())
+    if (reason === undefined) this.#parts.wake()
+    else this.#parts.drop(reason)
+  }
+}

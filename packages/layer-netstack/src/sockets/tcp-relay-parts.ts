@@ -1,0 +1,22 @@
+import type { Clock } from '@millrace/core'
+import type { Tcp } from '../tcp/tcp.ts'
+import type { FlowGate } from './flow-gate.ts'
+
+/** Times of a `TcpRelay`, milliseconds, and its memory. */
+export interface TcpRelayOptions {
+  /** For the server to answer. */
+  readonly dialTimeout: number
+  /** Before the first probe of a server that is silent; 0 for none. */
+  readonly keepaliveIdle: number
+  /** Buffer memory of the TCP, bytes. */
+  readonly memory: number
+}
+
+/** What the relay stands on. */
+export interface TcpRelayParts {
+  readonly tcp: Tcp
+  readonly gate: FlowGate
+  readonly clock: Clock
+  /** To be called when the TCP has something to send, outside of `dispatch`. */
+  readonly wake: () => void
+}

@@ -1,0 +1,113 @@
+import type { RemoteInfo } from 'node:dgram'
+import type { FlowEnd } from '../egress/flow-metrics.ts'
+import type { UdpRemote } from '../udp/listener.ts'
+import type { UdpClient } from '../udp/udp.ts'
+import type { FlowGate, FlowRequest } from './flow-gate.ts'
+import { LastDestination } from './last-destination.ts'
+import { type OutletBuffers, type OutletOwner, type OutletRemote, UdpOutlet } from './udp-outlet.ts'
+
+const UDP = 17
+/** Sockets of one flow, where each destination has one of its own; one more ends the oldest. */
+const OUTLETS = 64
+/** The key of the one socket that serves all destinations. */
+const ALL = ''
+
+/** What a flow needs of the relay it belongs to, and tells it. */
+export interface UdpFlowOwner {
+  readonly gate: FlowGate
+  readonly buffers: OutletBuffers
+  /** Whether each destination has a socket of its own. */
+  readonly isConnected: boolean
+  received(flow: UdpFlow, bytes: Uint8Array, from: RemoteInfo): void
+  failed(flow: UdpFlow, code: string, to: OutletRemote | undefined): void
+  socketOpened(): void
+  socketClosed(): void
+}
+
+/** What one address and port of a client sends, and the sockets it goes out from. */
+export class UdpFlow implements OutletOwner {
+  readonly handle: number
+  readonly buffers: OutletBuffers
+  readonly #client: UdpClient
+  readonly #owner: UdpFlowOwner
+  readonly #last: LastDestination
+  /** By destination, or the one for all; the oldest first. */
+  readonly #outlets = new Map<string, UdpOutlet>()
+
+  constructor(owner: UdpFlowOwner, handle: number, client: UdpClient) {
+    this.#owner = owner
+    this.handle = handle
+    this.buffers = owner.buffers
+    this.#client = client
+    this.#last = new LastDestination(client.version)
+  }
+
+  /** Whether it holds nothing in the system. */
+  get isEmpty(): boolean {
+    return this.#outlets.size === 0
+  }
+
+  /** Returns why it goes no further, or undefined. */
+  send(remote: UdpRemote, bytes: Uint8Array, now: number): string | undefined {
+    const last = this.#last
+    if (!last.is(remote.address, remote.port, now)) {
+      const forbidden = this.#owner.gate.forbids(this.#requestTo(remote), now)
+      if (forbidden !== undefined) return forbidden
+      last.allow(remote.address, remote.port, now)
+    }
+    const { text } = last
+    const key = this.#owner.isConnected ? `${text.address} ${text.port}` : ALL
+    const outlet = this.#outlets.get(key) ?? this.#open(key, remote, now)
+    return typeof outlet === 'string' ? outlet : outlet.send(bytes, text)
+  }
+
+  close(how: FlowEnd, now: number): void {
+    for (const outlet of this.#outlets.values()) end(outlet, how, now)
+    this.#outlets.clear()
+  }
+
+  received(_outlet: UdpOutlet, bytes: Uint8Array, from: RemoteInfo): void {
+    this.#owner.received(this, bytes, from)
+  }
+
+  failed(_outlet: UdpOutlet, code: string, to: OutletRemote | undefined): void {
+    this.#owner.failed(this, code, to)
+  }
+
+  closed(): void {
+    this.#owner.socketClosed()
+  }
+
+  #open(key: string, remote: UdpRemote, now: number): UdpOutlet | string {
+    const grant = this.#owner.gate.admit(this.#requestTo(remote), now)
+    if (typeof grant === 'string') return grant
+    const outlet = new UdpOutlet(this, grant, key === ALL ? undefined : this.#last.text)
+    const reason = outlet.open(now)
+    if (reason !== undefined) {
+      grant.end(reason === 'egress-address-failed' ? 'policy' : 'quota', 0, 0, now)
+      return reason
+    }
+    if (this.#outlets.size >= OUTLETS) this.#endOldest(now)
+    this.#outlets.set(key, outlet)
+    this.#owner.socketOpened()
+    return outlet
+  }
+
+  #endOldest(now: number): void {
+    for (const [key, outlet] of this.#outlets) {
+      this.#outlets.delete(key)
+      end(outlet, 'idle', now)
+      return
+    }
+  }
+
+  #requestTo({ address, port }: UdpRemote): FlowRequest {
+    const { version, address: client, peer } = this.#client
+    return { protocol: UDP, family: version, client, destination: address.slice(), port, peer }
+  }
+}
+
+function end(outlet: UdpOutlet, how: FlowEnd, now: number): void {
+  outlet.close()
+  outlet.grant.end(how, outlet.sent, outlet.received, now)
+}

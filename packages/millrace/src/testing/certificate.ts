@@ -1,0 +1,24 @@
+/**
+ * A certificate that signs itself, for far.example and 10.8.0.1, good from 2020 to 2120. Of use in tests only: its key is
+ * no secret.
+ */
+export const CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
+MIIBgTCCASagAwIBAgIUeo8ZlT8rAzeJVIl6c1rcKou5/oIwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLZmFyLmV4YW1wbGUwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAx
+MDEwMDAwMDBaMBYxFDASBgNVBAMMC2Zhci5leGFtcGxlMFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEZoFw8xssZpCVnD3i46tWvgsqNIPj/97+qdqrYihK66N5Sbhb
+zD7UJBkarLGSl3iBU2o4W0khfY3RRXCilHntFKNQME4wHAYDVR0RBBUwE4ILZmFy
+LmV4YW1wbGWHBAoIAAEwDwYDVR0TAQH/BAUwAwEB/zAdBgNVHQ4EFgQU+Qc0oH7C
+hpPhlMSwK6PHJJ4t3VEwCgYIKoZIzj0EAwIDSQAwRgIhAIBLJSTsffoEmvQhY2Lk
+HY+goM7EVRDPFSGloVzPj6yKAiEA9MF/paECXjtOIxQGpVzebxBGWwUf6D/ooFEI
+jltykNI=
+-----END CERTIFICATE-----
+`
+
+/** Its private key. */
+export const CERTIFICATE_KEY: string = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQge3zYaO2QSJReGT5S
+4zqOBn/DsHxnHYvZBzmtSVKdjEqhRANCAARmgXDzGyxmkJWcPeLjq1a+Cyo0g+P/
+3v6p2qtiKErro3lJuFvMPtQkGRqssZKXeIFTajhbSSF9jdFFcKKUee0U
+-----END PRIVATE KEY-----
+`
