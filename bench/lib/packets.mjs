@@ -15,7 +15,10 @@ export function tcpPacket(
   { port = 40_000, flags = 'ACK', source = '10.9.0.1', destination = '198.51.100.7' } = {},
 ) {
   const fields = { sourcePort: port, destinationPort: 443, flags, options: TIMESTAMPS }
-  return ipv4({ source, destination }, tcpSegment(fields, new Uint8Array(length - HEADER).fill(0x5a)))
+  return ipv4(
+    { source, destination, dontFragment: true },
+    tcpSegment(fields, new Uint8Array(length - HEADER).fill(0x5a)),
+  )
 }
 
 export const superPacket = (fields) => tcpPacket(HEADER + SUPER_SEGMENTS * MSS, fields)

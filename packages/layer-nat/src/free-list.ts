@@ -4,8 +4,9 @@ export class FreeList {
   #length: number
 
   constructor(capacity: number) {
-    this.#free = new Int32Array(capacity)
-    for (let i = 0; i < capacity; i++) this.#free[i] = capacity - 1 - i
+    const free = new Int32Array(capacity)
+    for (let i = 0; i < capacity; i++) free[i] = capacity - 1 - i
+    this.#free = free
     this.#length = capacity
   }
 

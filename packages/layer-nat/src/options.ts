@@ -71,7 +71,7 @@ export interface NatOptions {
   readonly portBlockLog?: (line: string) => void
   /** Of lines; what is more is lost, and counted. Default 1,000 a second. */
   readonly portBlockLogRate?: TokenBucketOptions
-  /** Most sessions at once. Default 65,536; each takes about 220 bytes, at start. */
+  /** Most sessions at once. Default 65,536; each takes about 270 bytes, at start. */
   readonly sessions?: number
   /** Most sessions of one peer at once. Default a quarter of `sessions`. */
   readonly sessionsPerPeer?: number

@@ -1,7 +1,6 @@
-import { formatAddress, type Random } from '@millrace/core'
+import { formatAddress, halfSipHash, type Random } from '@millrace/core'
 import { ExpiryLists } from '../expiry-lists.ts'
 import { FreeList } from '../free-list.ts'
-import { hashTuple } from '../half-sip-hash.ts'
 import type { AddressCodec } from './codec.ts'
 
 /** Numbers look like addresses of 64.0.0.0/3: a NAT takes them for those of hosts. They are seen by nobody. */
@@ -39,6 +38,8 @@ export class Hosts implements AddressCodec {
   readonly #key1: number
   /** Buckets in which addresses were last found, by a few bits of them. */
   readonly #recent = new Int32Array(RECENT)
+  /** An address that is being hashed. */
+  readonly #hashed = new Int32Array(4)
 
   /** `avoid` is numbers that mean something else to the tables. */
   constructor(capacity: number, random: Random, avoid: ReadonlySet<number> = new Set()) {
@@ -180,7 +181,7 @@ export class Hosts implements AddressCodec {
   }
 
   #hashOf(view: DataView, at: number): number {
-    const high = hashTuple(this.#key0, this.#key1, view.getUint32(at), view.getUint32(at + 4), 0, 0)
-    return hashTuple(this.#key0, this.#key1, high, view.getUint32(at + 8), view.getUint32(at + 12), 1)
+    for (let i = 0; i < 4; i++) this.#hashed[i] = view.getInt32(at + i * 4)
+    return halfSipHash(this.#key0, this.#key1, this.#hashed, 4)
   }
 }
