@@ -39,6 +39,8 @@ test('the commands are these', () => {
     'millrace peer list',
     'millrace peer show',
     'millrace peer remove',
+    'millrace doctor',
+    'millrace proxy',
     'millrace genkey',
     'millrace pubkey',
     'millrace genpsk',

@@ -5,6 +5,7 @@ import { addGatewayCommand } from './commands/gateway.ts'
 import { addGenkeyCommand } from './commands/genkey.ts'
 import { addGenpskCommand } from './commands/genpsk.ts'
 import { addPeerCommand } from './commands/peer.ts'
+import { addProxyCommand } from './commands/proxy.ts'
 import { addPubkeyCommand } from './commands/pubkey.ts'
 
 const NOTES = `
@@ -26,6 +27,7 @@ export function makeProgram(): Command {
   addGatewayCommand(program)
   addPeerCommand(program)
   addDoctorCommand(program)
+  addProxyCommand(program)
   addGenkeyCommand(program)
   addPubkeyCommand(program)
   addGenpskCommand(program)
