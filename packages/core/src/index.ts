@@ -20,6 +20,7 @@ export { ICMP_ERROR_MAXIMUM, type IcmpErrorKind, mayAnswerWithIcmpError, writeIc
 export { LocalAddress } from './ip/local-address.ts'
 export type { OnesComplement } from './ip/ones-complement.ts'
 export { parseIp } from './ip/parse-ip.ts'
+export { SharedRate, type SharedRateOptions } from './ip/shared-rate.ts'
 export { SocketAddress } from './ip/socket-address.ts'
 export { TokenBucket, type TokenBucketOptions } from './ip/token-bucket.ts'
 export { fork } from './layers/fork.ts'

@@ -52,7 +52,14 @@ const CLASSES: Readonly<Record<DropClass, readonly string[]>> = {
     'no-ipv6-address',
   ],
   quota: ['peer-sessions-exhausted', 'peer-rate-exceeded', 'peer-ports-exhausted'],
-  exhausted: ['sessions-exhausted', 'ports-exhausted', 'blocks-exhausted', 'no-outside-address', 'pool-empty'],
+  exhausted: [
+    'sessions-exhausted',
+    'ports-exhausted',
+    'blocks-exhausted',
+    'no-outside-address',
+    'pool-empty',
+    'no-headroom',
+  ],
   malformed: ['transport-truncated', 'tcp-header-invalid', 'icmp-error-invalid', 'icmp-error-truncated'],
   too_big: ['packet-too-big'],
 }

@@ -1,4 +1,4 @@
-import { LayerRig, runScript } from '@millrace/core/testing'
+import { decodePacket, LayerRig, packetFromText, runScript } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
 import type { NatBehaviour } from './behaviour.ts'
 import { nat } from './nat.ts'
@@ -10,6 +10,14 @@ const start = (options: Partial<NatOptions>): Promise<LayerRig> =>
   LayerRig.start(nat({ address: '203.0.113.7', ...options }))
 
 describe('mapping and filtering', () => {
+  test('no port outside is below 1024, whatever the one inside', async () => {
+    const rig = await start({})
+    for (let port = 0; port <= 1100; port++) rig.up(packetFromText(`UDP 10.0.0.2:${port} > 198.51.100.7:53`))
+    const ports = rig.take().map(({ bytes }) => decodePacket(bytes).sourcePort ?? 0)
+    expect(ports.length).toBe(1101)
+    expect(Math.min(...ports)).toBeGreaterThanOrEqual(1024)
+  })
+
   test.each(PAIRS)('$mapping mapping and $filtering filtering, UDP', async ({ mapping, filtering }) => {
     const rig = await start({ mapping, filtering })
     const known = runScript(

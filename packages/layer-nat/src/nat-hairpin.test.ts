@@ -66,7 +66,7 @@ describe('hairpinning: between two inside hosts, by way of the outside address',
     expect(rig.pool.inUse).toBe(0)
   })
 
-  test('takes one hop, not two, and is no drop', async () => {
+  test('reass_hairpinning: fragments take one hop, not two, and are no drop', async () => {
     const rig = await start({ forwards: [{ protocol: 'udp', port: 53, to: '10.0.0.3' }] })
     const data = new Uint8Array(2500).fill(7)
     const packet = ipv4(

@@ -1,3 +1,4 @@
+import type { Peer } from '@millrace/core'
 import { decodePacket, ipv4, LayerRig, type RigOutput, tcpSegment, udpSegment } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
 import type { NatEvent } from './exhaustion.ts'
@@ -149,13 +150,38 @@ describe('the bounds of nat', () => {
     expect(events.map((event) => event.refused)).toEqual([1, 10])
   })
 
-  test('answers are limited, drops are not', async () => {
+  test('answers are limited, drops are not, and the flood of one peer leaves the others theirs', async () => {
     const { layer, rig } = await rigWith({ sessions: 1 })
     rig.up(udpTo(7, 1))
-    for (let i = 0; i < 1000; i++) rig.up(udpTo(7, 2))
-    expect(rig.drops).toEqual(new Map([['sessions-exhausted', 1000]]))
-    expect(layer.statistics()?.errorsInside).toEqual({ sent: 50, limited: 950, unsent: 0 })
+    rig.take()
+    const answered = (name: string, tries: number): number => {
+      const peer = peers.get(name) ?? { name }
+      peers.set(name, peer)
+      for (let i = 0; i < tries; i++) rig.up({ bytes: udpTo(7, 2), peer })
+      return rig.take().length
+    }
+    const peers = new Map<string, Peer>()
+    expect(answered('flooder', 1000)).toBe(25)
+    expect(layer.statistics()?.errorsInside).toEqual({ sent: 25, limited: 975, unsent: 0 })
+    for (let peer = 0; peer < 9; peer++) expect(answered(`${peer}`, 25)).toBe(25)
+    expect(answered('one more than there is', 25)).toBe(0)
+    for (let second = 0; second < 5; second++) {
+      rig.clock.advance(1000)
+      expect([answered('flooder', 1000), answered('0', 20)]).toEqual([25, 20])
+    }
+    expect(rig.drops).toEqual(new Map([['sessions-exhausted', 6000 + 225 + 25 + 100]]))
     expect(rig.pool.inUse).toBe(0)
+  })
+
+  test('a sender outside leaves the others outside theirs, too', async () => {
+    const { layer, rig } = await rigWith({ forwards: [{ protocol: 'udp', port: 53, to: '10.0.0.5' }] })
+    const answered = (remote: number, tries: number): number => {
+      const spent = { source: `198.51.100.${remote}`, destination: '203.0.113.7', ttl: 1 }
+      for (let i = 0; i < tries; i++) rig.down(ipv4(spent, udpSegment({ sourcePort: 9, destinationPort: 53 })))
+      return rig.take().length
+    }
+    expect([answered(7, 1000), answered(8, 20)]).toEqual([25, 20])
+    expect(layer.statistics()?.errorsOutside).toEqual({ sent: 45, limited: 975, unsent: 0 })
   })
 
   test('many sessions that fall due together have ended at once, though they are removed by and by', async () => {

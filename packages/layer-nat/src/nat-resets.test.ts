@@ -72,7 +72,7 @@ describe('unknown TCP from the inside', () => {
     expect(rig.take()).toEqual([])
   })
 
-  test('a flood gets no more than the rate, and ICMP errors are not held up by it', async () => {
+  test('a flood gets no more than the share of its sender, and holds up neither others nor ICMP errors', async () => {
     const { layer, rig } = await rigWith()
     const flood = (): void => {
       for (let port = 1; port <= 1000; port += 100) {
@@ -80,12 +80,15 @@ describe('unknown TCP from the inside', () => {
       }
     }
     flood()
-    expect(rig.take().length).toBe(50)
-    expect(layer.statistics()?.resets).toEqual({ sent: 50, limited: 950, unsent: 0 })
+    expect(rig.take().length).toBe(25)
+    expect(layer.statistics()?.resets).toEqual({ sent: 25, limited: 975, unsent: 0 })
+    const peer = { name: 'laptop' }
+    rig.up(...Array.from({ length: 25 }, (_, i) => ({ bytes: segment({}, '', i + 1), peer })))
+    expect(rig.take().length).toBe(25)
     rig.clock.advance(100)
     flood()
-    expect(rig.take().length).toBe(20)
-    expect(rig.drops).toEqual(new Map([['tcp-no-session', 2000]]))
+    expect(rig.take().length).toBe(10)
+    expect(rig.drops).toEqual(new Map([['tcp-no-session', 2025]]))
     rig.up(
       ipv4(
         { source: '10.0.0.2', destination: '198.51.100.7', ttl: 1 },

@@ -110,21 +110,26 @@ describe('nat and TCP', () => {
     { mtu: undefined, mss: 536, expected: 536 },
     { mtu: 1280, mss: 1460, expected: 1240 },
     { mtu: 65_535, mss: 65_535, expected: 65_495 },
-  ])('lowers the MSS $mss to $expected with MTU $mtu, on SYN and SYN-ACK', async ({ mtu, mss, expected }) => {
-    const rig = await LayerRig.start(nat({ address: '203.0.113.7', ...(mtu !== undefined && { mtu }) }))
-    // An option of three bytes before it puts the MSS at an odd offset; NOP and nothing at an even one.
-    for (const options of [Uint8Array.of(3, 3, 7), Uint8Array.of(1, 1), Uint8Array.of()]) {
-      const fields = { sourcePort: 1000 + options.length, destinationPort: 80, mss, options }
-      rig.up(ipv4({ source: '10.0.0.2', destination: '198.51.100.7' }, tcpSegment({ ...fields, flags: 'SYN' })))
-      const sent = decodePacket(rig.take()[0]!.bytes)
-      expect(sent.mss).toBe(expected)
-      const back = { ...fields, sourcePort: 80, destinationPort: sent.sourcePort! }
-      rig.down(ipv4({ source: '198.51.100.7', destination: '203.0.113.7' }, tcpSegment({ ...back, flags: 'SYN ACK' })))
-      expect(decodePacket(rig.take()[0]!.bytes).mss).toBe(expected)
-      rig.up(ipv4({ source: '10.0.0.2', destination: '198.51.100.7' }, tcpSegment({ ...fields, flags: 'ACK' })))
-      expect(decodePacket(rig.take()[0]!.bytes).mss).toBe(mss)
-    }
-  })
+  ])(
+    'mss_clamping: lowers the MSS $mss to $expected with MTU $mtu, on SYN and SYN-ACK',
+    async ({ mtu, mss, expected }) => {
+      const rig = await LayerRig.start(nat({ address: '203.0.113.7', ...(mtu !== undefined && { mtu }) }))
+      // An option of three bytes before it puts the MSS at an odd offset; NOP and nothing at an even one.
+      for (const options of [Uint8Array.of(3, 3, 7), Uint8Array.of(1, 1), Uint8Array.of()]) {
+        const fields = { sourcePort: 1000 + options.length, destinationPort: 80, mss, options }
+        rig.up(ipv4({ source: '10.0.0.2', destination: '198.51.100.7' }, tcpSegment({ ...fields, flags: 'SYN' })))
+        const sent = decodePacket(rig.take()[0]!.bytes)
+        expect(sent.mss).toBe(expected)
+        const back = { ...fields, sourcePort: 80, destinationPort: sent.sourcePort! }
+        rig.down(
+          ipv4({ source: '198.51.100.7', destination: '203.0.113.7' }, tcpSegment({ ...back, flags: 'SYN ACK' })),
+        )
+        expect(decodePacket(rig.take()[0]!.bytes).mss).toBe(expected)
+        rig.up(ipv4({ source: '10.0.0.2', destination: '198.51.100.7' }, tcpSegment({ ...fields, flags: 'ACK' })))
+        expect(decodePacket(rig.take()[0]!.bytes).mss).toBe(mss)
+      }
+    },
+  )
 
   test.each([
     ['of length 0', [2, 0, 5, 180]],

@@ -1,4 +1,15 @@
-import { decodePacket, icmpEcho, ipv4, LayerRig, runScript, tcpSegment, udpSegment } from '@millrace/core/testing'
+import {
+  decodePacket,
+  describeBytes,
+  icmpEcho,
+  icmpError,
+  ipv4,
+  LayerRig,
+  type RigOutput,
+  runScript,
+  tcpSegment,
+  udpSegment,
+} from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
 import { nat } from './nat.ts'
 import type { NatOptions } from './options.ts'
@@ -68,14 +79,34 @@ describe("VPP's cases", () => {
     expect(layer.statistics()?.peers.length).toBe(40)
   })
 
-  test('ttl_1 and ttl_2: the last hop is ours, the one before is not', async () => {
-    for (const ttl of [1, 2]) {
-      const rig = await start()
-      const udp = udpSegment({ sourcePort: 1, destinationPort: 2 })
-      rig.up(ipv4({ source: '10.0.0.2', destination: '198.51.100.7', ttl }, udp))
-      const [output] = rig.take()
-      expect(output?.direction).toBe(ttl === 1 ? 'down' : 'up')
-      expect(decodePacket(output!.bytes)).toMatchObject(ttl === 1 ? { type: 11, code: 0 } : { ttl: 1 })
+  // Ours is the hop where 1 ends; where 2 ends it is the next one's error, and that finds back as well.
+  test.each([
+    ['in2out_ttl_1', 'up', 1, 'down ICMP $gateway > 10.0.0.2 11/0 about UDP 10.0.0.2:1234 > 198.51.100.7:80'],
+    ['out2in_ttl_1', 'down', 1, 'up ICMP $nat > 198.51.100.7 11/0 about UDP 198.51.100.7:80 > $nat:$a'],
+    ['in2out_ttl_2', 'up', 2, 'down ICMP 192.0.2.9 > 10.0.0.2 11/0 about UDP 10.0.0.2:1234 > 198.51.100.7:80'],
+    ['out2in_ttl_2', 'down', 2, 'up ICMP $nat > 198.51.100.7 11/0 about UDP 198.51.100.7:80 > $nat:$a'],
+  ] as const)('dynamic_icmp_errors_%s', async (_name, direction, ttl, expected) => {
+    const gateway = '10.0.0.1'
+    const rig = await start({ gatewayAddress: gateway })
+    const known = runScript(rig, `up UDP 10.0.0.2:1234 > 198.51.100.7:80 => up UDP ${NAT}:$a > 198.51.100.7:80`)
+    const port = Number(known.get('$a'))
+    const [inside, outside] = [{ source: '10.0.0.2' }, { source: '198.51.100.7' }]
+    if (direction === 'up') {
+      const udp = udpSegment({ sourcePort: 1234, destinationPort: 80 }, 'payload')
+      rig.up(ipv4({ ...inside, destination: '198.51.100.7', ttl }, udp))
+    } else {
+      const udp = udpSegment({ sourcePort: 80, destinationPort: port }, 'payload')
+      rig.down(ipv4({ ...outside, destination: NAT, ttl }, udp))
     }
+    if (ttl === 2) {
+      const [{ bytes }] = rig.take() as [RigOutput]
+      expect(decodePacket(bytes).ttl).toBe(1)
+      const error = icmpError({ type: 11, code: 0 }, bytes)
+      if (direction === 'up') rig.down(ipv4({ source: '192.0.2.9', destination: NAT }, error))
+      else rig.up(ipv4({ ...inside, destination: '198.51.100.7' }, error))
+    }
+    expect(rig.take().map((output) => `${output.direction} ${describeBytes(output.bytes)}`)).toEqual([
+      expected.replaceAll('$nat', NAT).replace('$gateway', gateway).replace('$a', `${port}`),
+    ])
   })
 })

@@ -6,7 +6,7 @@ import {
   type PacketPool,
   parseIp,
   pseudoHeaderSum4,
-  TokenBucket,
+  SharedRate,
 } from '@millrace/core'
 import { tcpHeaderLength } from './classify.ts'
 import { TCP } from './protocols.ts'
@@ -14,8 +14,6 @@ import { ACK, FIN, RST, SYN } from './tcp-state.ts'
 
 const HEADERS = 40
 const TTL = 64
-/** As many as ICMP errors, but not at their expense. */
-const RATE = { perSecond: 200, burst: 50 }
 
 /**
  * Resets to the inside for segments of connections that the NAT knows nothing of, in the name of the other end and just
@@ -24,7 +22,8 @@ const RATE = { perSecond: 200, burst: 50 }
 export class TcpResets {
   readonly #pool: PacketPool
   readonly #push: (packet: IpPacket) => void
-  readonly #bucket: TokenBucket = new TokenBucket(RATE)
+  /** As many as ICMP errors, but not at their expense. */
+  readonly #rate = new SharedRate()
   #sent = 0
   #limited = 0
   #unsent = 0
@@ -38,7 +37,7 @@ export class TcpResets {
   /** To be called with a TCP segment over IPv4 whose header has been checked. `now` in milliseconds. */
   add(packet: IpPacket, now: number): void {
     if (packet.isFragment || (packet.view.getUint8(packet.transport + 13) & RST) !== 0) return
-    if (!this.#bucket.take(now)) {
+    if (!this.#rate.take(packet, now)) {
       this.#limited++
       return
     }

@@ -3,7 +3,7 @@ import { Burst } from '../packet/burst.ts'
 import type { Direction, IpPacket } from '../packet/packet.ts'
 import type { PacketPool } from '../packet/pool.ts'
 import { ICMP_ERROR_MAXIMUM, type IcmpErrorKind, mayAnswerWithIcmpError, writeIcmpError } from './icmp-error.ts'
-import { TokenBucket, type TokenBucketOptions } from './token-bucket.ts'
+import { SharedRate, type SharedRateOptions } from './shared-rate.ts'
 
 /** What became of the ICMP errors that a layer had reason to send. */
 export interface IcmpAnswerStatistics {
@@ -14,20 +14,20 @@ export interface IcmpAnswerStatistics {
   readonly unsent: number
 }
 
-export interface IcmpAnswersOptions extends Partial<TokenBucketOptions> {
+export interface IcmpAnswersOptions extends SharedRateOptions {
   /** Whom the errors come from, by family; without it, the address that the packet was sent to. */
   readonly source4?: Uint8Array | undefined
   readonly source6?: Uint8Array | undefined
 }
 
 /**
- * The ICMP errors with which a layer answers packets while it serves a batch: gathered, kept within a rate
- * (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f; default 200 a second, 50 at once), then sent as one batch the other way.
+ * The ICMP errors with which a layer answers packets while it serves a batch: gathered, kept within a rate in all and to
+ * each sender (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f), then sent as one batch the other way.
  */
 export class IcmpAnswers {
   readonly #direction: Direction
   readonly #burst: Burst<IpPacket>
-  readonly #bucket: TokenBucket
+  readonly #rate: SharedRate
   readonly #source4: Uint8Array | undefined
   readonly #source6: Uint8Array | undefined
   #sending = false
@@ -36,14 +36,10 @@ export class IcmpAnswers {
   #unsent = 0
 
   /** `direction` is where the answers go: `down` if they are about packets on their way up. */
-  constructor(
-    pool: PacketPool,
-    direction: Direction,
-    { source4, source6, perSecond = 200, burst = 50 }: IcmpAnswersOptions = {},
-  ) {
+  constructor(pool: PacketPool, direction: Direction, { source4, source6, ...rate }: IcmpAnswersOptions = {}) {
     this.#direction = direction
     this.#burst = new Burst(pool)
-    this.#bucket = new TokenBucket({ perSecond, burst })
+    this.#rate = new SharedRate(rate)
     this.#source4 = source4
     this.#source6 = source6
   }
@@ -51,7 +47,7 @@ export class IcmpAnswers {
   /** Makes the error about `packet` and keeps it until `flush`, if the rules and the rate allow one. `now` in milliseconds. */
   add(packet: IpPacket, kind: IcmpErrorKind, now: number, mtu = 0): void {
     if (!mayAnswerWithIcmpError(packet)) return
-    if (!this.#bucket.take(now)) {
+    if (!this.#rate.take(packet, now)) {
       this.#limited++
       return
     }

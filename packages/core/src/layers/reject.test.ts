@@ -54,16 +54,19 @@ describe('reject', () => {
     expect(rig.drops).toEqual(new Map([['rejected', 1]]))
   })
 
-  test('keeps to its rate, and counts what it did not answer', async () => {
-    const layer = reject(() => true, { perSecond: 10 })
+  test('keeps to its rate, in all and to each sender, and counts what it did not answer', async () => {
+    const layer = reject(() => true, { perSecond: 100, perSecondPerPeer: 40 })
     const rig = await LayerRig.start(layer)
-    for (let i = 0; i < 100; i++) rig.up(ipv4(there, smtp))
-    expect(outputs(rig).length).toBe(50)
-    expect(layer.statistics().down).toEqual({ sent: 50, limited: 50, unsent: 0 })
-    rig.clock.advance(1000)
-    for (let i = 0; i < 100; i++) rig.up(ipv4(there, smtp))
-    expect(outputs(rig).length).toBe(10)
-    expect(rig.drops).toEqual(new Map([['rejected', 200]]))
+    const flood = (...hosts: readonly number[]): number[] =>
+      hosts.map((host) => {
+        for (let i = 0; i < 100; i++) rig.up(ipv4({ ...there, source: `10.0.0.${host}` }, smtp))
+        return outputs(rig).length
+      })
+    expect(flood(2, 3, 4)).toEqual([10, 10, 5])
+    expect(layer.statistics().down).toEqual({ sent: 25, limited: 275, unsent: 0 })
+    rig.clock.advance(100)
+    expect(flood(2, 3, 4)).toEqual([4, 4, 2])
+    expect(rig.drops).toEqual(new Map([['rejected', 600]]))
   })
 
   test('still drops when there is no memory for an answer', async () => {

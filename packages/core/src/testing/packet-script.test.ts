@@ -12,6 +12,8 @@ describe('packet scripts', () => {
     'ICMP 10.0.0.2 > 198.51.100.7 echo request 7',
     'ICMPv6 fd00::2 > 2001:db8::7 echo reply 65535',
     'ICMP 192.0.2.9 > 10.0.0.2 3/1 about UDP 10.0.0.2:5000 > 198.51.100.7:53',
+    '47 10.0.0.2 > 198.51.100.7',
+    '50 fd00::2 > 2001:db8::7',
   ])('a packet reads as it was written: %s', (line) => {
     expect(describeBytes(packetFromText(line))).toBe(line)
   })

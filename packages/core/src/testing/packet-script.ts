@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type DecodedPacket, decodePacket, decodeQuoted, summarize } from './decode-packet.ts'
 import type { LayerRig } from './layer-rig.ts'
-import { icmpEcho, icmpError, ipv4, ipv6, type Transport, tcpSegment, udpSegment } from './packets.ts'
+import { icmpEcho, icmpError, ipv4, ipv6, payload, type Transport, tcpSegment, udpSegment } from './packets.ts'
 
 /**
  * Makes a packet of the line that {@link describeBytes} would write about it:
@@ -10,9 +10,10 @@ import { icmpEcho, icmpError, ipv4, ipv6, type Transport, tcpSegment, udpSegment
  *     TCP [fd00::2]:1234 > [2001:db8::7]:443 SYN ACK
  *     ICMP 10.0.0.2 > 198.51.100.7 echo request 7
  *     ICMP 192.0.2.9 > 10.0.0.2 3/1 about UDP 10.0.0.2:5000 > 198.51.100.7:53
+ *     47 10.0.0.2 > 198.51.100.7
  */
 export function packetFromText(line: string): Uint8Array {
-  const match = /^(TCP|UDP|ICMP|ICMPv6) (\S+) > (\S+) ?(.*)$/.exec(line)
+  const match = /^(TCP|UDP|ICMP|ICMPv6|\d+) (\S+) > (\S+) ?(.*)$/.exec(line)
   assert(match, `a packet like "UDP 10.0.0.2:5000 > 198.51.100.7:53", not "${line}"`)
   const [, protocol, from, to, rest] = match as unknown as [string, string, string, string, string]
   const [source, sourcePort] = splitPort(from, protocol)
@@ -20,7 +21,8 @@ export function packetFromText(line: string): Uint8Array {
   let transport: Transport
   if (protocol === 'UDP') transport = udpSegment({ sourcePort, destinationPort }, 'payload')
   else if (protocol === 'TCP') transport = tcpSegment({ sourcePort, destinationPort, flags: rest || 'ACK' }, 'payload')
-  else transport = icmpFromText(rest)
+  else if (protocol.startsWith('ICMP')) transport = icmpFromText(rest)
+  else transport = payload(Number(protocol), 'payload')
   return source.includes(':') ? ipv6({ source, destination }, transport) : ipv4({ source, destination }, transport)
 }
 

@@ -81,6 +81,14 @@ describe('nat66', () => {
     expect(decodePacket(rig.take()[0]!.bytes)).toMatchObject({ type, code, rest, destination: 'fd00::2' })
   })
 
+  test('an error whose pointer is above 255 goes no further', async () => {
+    const rig = await start()
+    rig.up(packetFromText(`UDP [fd00::2]:5000 > [${remote}]:53`))
+    const error = icmpError({ type: 4, code: 0, rest: 256 }, rig.take()[0]!.bytes)
+    rig.down(ipv6({ source: '2001:db8:5::1', destination: '2001:db8::7' }, error))
+    expect([rig.take(), rig.drops.size]).toEqual([[], 1])
+  })
+
   test('hairpinning, port forwards, one-to-one and identity', async () => {
     runScript(
       await start({

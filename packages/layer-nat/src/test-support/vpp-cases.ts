@@ -10,7 +10,7 @@ const open = up('SYN') + down('SYN ACK') + up('ACK')
 const goneUp = `up TCP ${IN} > ${OUT} ACK => drop tcp-no-session + down TCP ${OUT} > ${IN} RST\n`
 const goneDown = `down TCP ${OUT} > ${NAT}:$a ACK => drop no-mapping\n`
 
-/** By name: options, and a script for `runScript`. */
+/** NAT44's by name: options, and a script for `runScript`. */
 export const cases: Readonly<Record<string, readonly [options: Partial<NatOptions>, script: string]>> = {
   dynamic: [
     {},
@@ -127,6 +127,32 @@ export const cases: Readonly<Record<string, readonly [options: Partial<NatOption
     { staticAddresses: [{ inside: '10.0.1.1', outside: '203.0.113.101' }] },
     'up TCP 10.0.1.1:5 > 203.0.113.101:5 SYN => down TCP 203.0.113.101:5 > 10.0.1.1:5 SYN',
   ],
+  ping_internal_host_from_outside: [
+    { staticAddresses: [{ inside: '10.0.0.2', outside: '203.0.113.9' }] },
+    `down ICMP 198.51.100.7 > 203.0.113.9 echo request 7 => down ICMP 198.51.100.7 > 10.0.0.2 echo request 7
+     up ICMP 10.0.0.2 > 198.51.100.7 echo reply 7 => up ICMP 203.0.113.9 > 198.51.100.7 echo reply 7`,
+  ],
+  unknown_proto: [
+    { otherProtocols: true },
+    `up 47 10.0.0.2 > 198.51.100.7 => up 47 ${NAT} > 198.51.100.7
+     down 47 198.51.100.7 > ${NAT} => down 47 198.51.100.7 > 10.0.0.2
+     down 47 198.51.100.8 > ${NAT} => drop no-mapping`,
+  ],
+  static_unknown_proto: [
+    { staticAddresses: [{ inside: '10.0.0.2', outside: '203.0.113.9' }] },
+    `up 47 10.0.0.2 > 198.51.100.7 => up 47 203.0.113.9 > 198.51.100.7
+     down 47 198.51.100.7 > 203.0.113.9 => down 47 198.51.100.7 > 10.0.0.2`,
+  ],
+  hairpinning_unknown_proto: [
+    { otherProtocols: true, staticAddresses: [{ inside: '10.0.1.1', outside: '203.0.113.101' }] },
+    `up 47 10.0.0.2 > 203.0.113.101 => down 47 ${NAT} > 10.0.1.1
+     up 47 10.0.1.1 > ${NAT} => down 47 203.0.113.101 > 10.0.0.2`,
+  ],
+  hairpinning_static_unknown_proto: [
+    { staticAddresses: [1, 2].map((i) => ({ inside: `10.0.1.${i}`, outside: `203.0.113.${100 + i}` })) },
+    `up 47 10.0.1.1 > 203.0.113.102 => down 47 203.0.113.101 > 10.0.1.2
+     up 47 10.0.1.2 > 203.0.113.101 => down 47 203.0.113.102 > 10.0.1.1`,
+  ],
   ping_to_outside_interface: [{}, `down ICMP 198.51.100.7 > ${NAT} echo request 7 => drop no-mapping`],
   overlapping_addresses: [
     {},
@@ -138,6 +164,10 @@ export const cases: Readonly<Record<string, readonly [options: Partial<NatOption
     `up UDP 10.0.0.2:1 > ${OUT} => up UDP ${NAT}:$x > ${OUT}
      up UDP 10.0.0.2:2 > ${OUT} => up UDP ${NAT}:$y > ${OUT}
      up UDP 10.0.0.2:3 > ${OUT} => drop ports-exhausted + down ICMP ${NAT} > 10.0.0.2 3/13 about UDP 10.0.0.2:3 > ${OUT}`,
+  ],
+  ipfix_addr_exhausted: [
+    { pick: 'pinned', pins: { '10.0.0.2': NAT } },
+    `up UDP 10.0.0.3:1 > ${OUT} => drop no-outside-address + down ICMP ${NAT} > 10.0.0.3 3/13 about UDP 10.0.0.3:1 > ${OUT}`,
   ],
   ipfix_max_sessions: [
     { sessions: 1 },

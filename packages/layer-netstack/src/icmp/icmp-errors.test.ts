@@ -92,7 +92,7 @@ test('errors keep within a rate, in all and to each peer', () => {
   expect(peers.slice(2).reduce((sum, peer) => sum + count(peer, 0), 0)).toBe(50)
   expect(desk.surroundings.errors.statistics).toEqual({ sent: 100, limited: 1500, unsent: 0 })
   expect(count(peers[0], 1000)).toBe(25)
-  expect(count(undefined, 1000)).toBe(75)
+  expect(count(undefined, 1000)).toBe(25)
 })
 
 test('without a packet to be had it is counted as unsent', () => {

@@ -1,4 +1,4 @@
-import { type IpPacket, mayAnswerWithIcmpError, type Peer, TokenBucket } from '@millrace/core'
+import { type IpPacket, mayAnswerWithIcmpError, SharedRate } from '@millrace/core'
 import type { Outbox } from '../ip/outbox.ts'
 import { readWholeNumbers } from '../whole-numbers.ts'
 import { type IcmpErrorDetails, pushIcmpError, type StackErrorKind } from './push-icmp-error.ts'
@@ -7,7 +7,7 @@ import { type IcmpErrorDetails, pushIcmpError, type StackErrorKind } from './pus
 export interface IcmpErrorsOptions {
   /** Default 1,000. */
   readonly perSecond?: number
-  /** To one peer. Default 100. */
+  /** To one peer, or to one address where packets have no peer. Default 100. */
   readonly perSecondPerPeer?: number
 }
 
@@ -22,28 +22,25 @@ export interface IcmpErrorsStatistics {
 /** ICMP errors about packets that came in (RFC 792, RFC 4443), within a rate (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f). */
 export class IcmpErrors {
   readonly #outbox: Outbox
-  readonly #bucket: TokenBucket
-  readonly #perPeer: number
-  readonly #buckets = new WeakMap<Peer, TokenBucket>()
+  readonly #rate: SharedRate
   #sent = 0
   #limited = 0
   #unsent = 0
 
   /** Throws a ConfigurationError for options that cannot be. */
   constructor(options: IcmpErrorsOptions, outbox: Outbox) {
-    const { perSecond, perSecondPerPeer } = readWholeNumbers('icmp', options, {
+    const rate = readWholeNumbers('icmp', options, {
       perSecond: [1000, 1, 2 ** 20],
       perSecondPerPeer: [100, 1, 2 ** 20],
     })
     this.#outbox = outbox
-    this.#bucket = bucketOf(perSecond)
-    this.#perPeer = perSecondPerPeer
+    this.#rate = new SharedRate(rate)
   }
 
   /** Sends the error about `offending` to where that came from, if the rules and the rate allow one; true if so. */
   report(offending: IpPacket, kind: StackErrorKind, now: number, details?: IcmpErrorDetails): boolean {
     if (!mayAnswerWithIcmpError(offending)) return false
-    if (!this.#mayTell(offending.peer, now)) {
+    if (!this.#rate.take(offending, now)) {
       this.#limited++
       return false
     }
@@ -56,17 +53,4 @@ export class IcmpErrors {
   get statistics(): IcmpErrorsStatistics {
     return { sent: this.#sent, limited: this.#limited, unsent: this.#unsent }
   }
-
-  #mayTell(peer: Peer | undefined, now: number): boolean {
-    if (peer !== undefined) {
-      const bucket = this.#buckets.get(peer) ?? bucketOf(this.#perPeer)
-      this.#buckets.set(peer, bucket)
-      if (!bucket.take(now)) return false
-    }
-    return this.#bucket.take(now)
-  }
-}
-
-function bucketOf(perSecond: number): TokenBucket {
-  return new TokenBucket({ perSecond, burst: Math.max(perSecond / 4, 1) })
 }
