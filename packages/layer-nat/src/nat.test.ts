@@ -13,10 +13,12 @@ import {
 } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
 import { nat } from './nat.ts'
+import type { NatOptions } from './options.ts'
 
 const inside = { source: '10.0.0.2', destination: '198.51.100.7' }
 const outside = { source: '198.51.100.7', destination: '203.0.113.7' }
-const start = (): Promise<LayerRig> => LayerRig.start(nat({ address: '203.0.113.7', gatewayAddress: '10.0.0.1' }))
+const start = (options: Partial<NatOptions> = {}): Promise<LayerRig> =>
+  LayerRig.start(nat({ address: '203.0.113.7', gatewayAddress: '10.0.0.1', ...options }))
 
 describe('nat', () => {
   test.each([
@@ -103,6 +105,15 @@ describe('nat', () => {
     runScript(
       await start(),
       'up UDP [fd00::2]:5000 > [2001:db8::7]:53 => drop ipv6-not-translated + down ICMPv6 2001:db8::7 > fd00::2 1/1 about UDP [fd00::2]:5000 > [2001:db8::7]:53',
+    )
+  })
+
+  test('IPv6 passes as it is where it is told to, and IPv4 is translated all the same', async () => {
+    runScript(
+      await start({ ipv6: 'pass' }),
+      `up   UDP [fd00::2]:5000 > [2001:db8::7]:53 => up UDP [fd00::2]:5000 > [2001:db8::7]:53
+       down UDP [2001:db8::7]:53 > [fd00::2]:5000 => down UDP [2001:db8::7]:53 > [fd00::2]:5000
+       down UDP 198.51.100.7:53 > 203.0.113.8:5000 => drop not-nat-address`,
     )
   })
 

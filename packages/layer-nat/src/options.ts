@@ -51,6 +51,11 @@ export interface NatOptions {
   /** Protocols without ports we know, as GRE and ESP: true translates the address alone. Default false: refused. */
   readonly otherProtocols?: boolean
   /**
+   * IPv6, which is not translated here: `refuse` (default), so that nothing leaves under another address by mistake, or
+   * `pass` it untouched, where `nat66()`, `nptv6()` or a `reject` stands on another line.
+   */
+  readonly ipv6?: 'refuse' | 'pass'
+  /**
    * First and last outside port (of an ICMP echo: identifier). Default 1024 to 65535, as RFC 6056 §3.2 advises: the more
    * there are, the harder they are to guess and the later they run out. Ports below 1024 stay for services.
    */

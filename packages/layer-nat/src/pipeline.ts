@@ -8,6 +8,8 @@ export const HELD = 'fragment-held'
 
 export interface PipelineOptions extends FragmentsOptions {
   readonly decrementTtl: boolean
+  /** Whether IPv6 goes on as it is. */
+  readonly passesIpv6: boolean
   /** Takes a fragment that was held and now goes on, behind the packet under way; releases it in the end. */
   readonly release: (packet: IpPacket, up: boolean, turned: boolean) => void
 }
@@ -18,6 +20,7 @@ export class Pipeline {
   readonly #upFragments: Fragments
   readonly #downFragments: Fragments
   readonly #decrementTtl: boolean
+  readonly #passesIpv6: boolean
   readonly #release: (packet: IpPacket, up: boolean, turned: boolean) => void
 
   constructor(translator: Translator, options: PipelineOptions) {
@@ -25,10 +28,12 @@ export class Pipeline {
     this.#upFragments = new Fragments(options)
     this.#downFragments = new Fragments(options)
     this.#decrementTtl = options.decrementTtl
+    this.#passesIpv6 = options.passesIpv6
     this.#release = options.release
   }
 
   up(packet: IpPacket, now: number): string | undefined {
+    if (this.#passesIpv6 && packet.version === 6) return undefined
     const reason = this.#translator.refuseUp(packet)
     if (reason !== undefined) return reason
     if (packet.isFragment && !this.#translator.isReaddressed(packet, true)) return this.#fragment(packet, true, now)
@@ -36,6 +41,7 @@ export class Pipeline {
   }
 
   down(packet: IpPacket, now: number): string | undefined {
+    if (this.#passesIpv6 && packet.version === 6) return undefined
     const reason = this.#translator.refuseDown(packet)
     if (reason !== undefined) return reason
     if (packet.isFragment && !this.#translator.isReaddressed(packet, false)) return this.#fragment(packet, false, now)

@@ -59,6 +59,7 @@ export class RunningNat {
     this.#pipeline = new Pipeline(translator, {
       datagrams: settings.fragmentedDatagrams,
       decrementTtl: settings.decrementTtl,
+      passesIpv6: settings.passesIpv6,
       pool,
       random,
       drop: this.#drops.counting(drop),

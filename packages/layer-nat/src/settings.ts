@@ -21,6 +21,7 @@ export interface NatSettings {
   readonly staticAddresses: readonly StaticAddress[]
   readonly hairpin: boolean
   readonly otherProtocols: boolean
+  readonly passesIpv6: boolean
   readonly ports: PortRange
   readonly portBlocks: BlockSize | undefined
   readonly portBlockLog: LineLogOptions | undefined
@@ -82,6 +83,7 @@ export function readOptions(options: NatOptions): NatSettings {
     staticAddresses: readStaticAddresses(options.staticAddresses ?? [], names),
     hairpin: options.hairpin ?? true,
     otherProtocols: options.otherProtocols ?? false,
+    passesIpv6: oneOf('ipv6', options.ipv6 ?? 'refuse', ['refuse', 'pass']) === 'pass',
     ports,
     portBlocks: readBlocks(options, ports, pool.addresses, endpoints),
     portBlockLog: readLog('portBlockLogRate', options.portBlockLog, options.portBlockLogRate),

@@ -1,7 +1,7 @@
 import type { NatOptions } from '../options.ts'
 
 export interface Nat64Options
-  extends Omit<NatOptions, 'address' | 'pins' | 'gatewayAddress' | 'forwards' | 'staticAddresses' | 'mtu'> {
+  extends Omit<NatOptions, 'address' | 'pins' | 'gatewayAddress' | 'forwards' | 'staticAddresses' | 'ipv6' | 'mtu'> {
   /**
    * Behind which the IPv4 addresses stand that the inside speaks to, of length 32, 40, 48, 56, 64 or 96 (RFC 6052).
    * Default `64:ff9b::/96`, which is for addresses of the internet only: for private ones take one of your own, or of
