@@ -3,11 +3,11 @@ import { createSocket, type Socket } from 'node:dgram'
 /** Documentation addresses (RFC 5737, RFC 3849): a route to them is the default route. Nothing is sent there. */
 const SOMEWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const
 
-/** The address of this host from which a socket would reach the world; undefined where there is no way. */
+/** The address of this host from which a socket would reach the world, as far as it is one for the world; else undefined. */
 export async function sourceAddress(family: 4 | 6): Promise<string | undefined> {
   const address = await withSocket(family, (socket, done) => socket.connect(9, SOMEWHERE[family], done))
-  // A link-local address gets nowhere.
-  return address === undefined || /^fe[89ab]/i.test(address) ? undefined : address
+  // A link-local or unique local address (RFC 4193) gets nowhere, and who waits for it is better told at once.
+  return address === undefined || /^(fe[89ab]|f[cd])/i.test(address) ? undefined : address
 }
 
 /** Whether this host can send from the address. */
