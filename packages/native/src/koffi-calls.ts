@@ -20,6 +20,7 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const ioctl = bind<Transfer>('ioctl', 'int', ['int', 'ulong', 'size_t'])
   const socket = bind<Transfer>('socket', 'int', ['int', 'int', 'int'])
   const bindAddress = bind<Transfer>('bind', 'int', ['int', 'size_t', 'uint'])
+  const connect = bind<Transfer>('connect', 'int', ['int', 'size_t', 'uint'])
   const setsockopt = bind<Five>('setsockopt', 'int', ['int', 'int', 'int', 'size_t', 'uint'])
   const sendto = bind<Six>('sendto', 'intptr_t', ['int', 'size_t', 'size_t', 'int', 'size_t', 'uint'])
   const recv = bind<Four>('recv', 'intptr_t', ['int', 'size_t', 'size_t', 'int'])
@@ -28,6 +29,9 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const getsockname = bind<Transfer>('getsockname', 'int', ['int', 'size_t', 'size_t'])
   const setns = bind<(fd: number, type: number) => number>('setns', 'int', ['int', 'int'])
   const eventfd = bind<(initial: number, flags: number) => number>('eventfd', 'int', ['uint', 'int'])
+  const epollCreate = bind<(flags: number) => number>('epoll_create1', 'int', ['int'])
+  const epollControl = bind<Four>('epoll_ctl', 'int', ['int', 'int', 'int', 'size_t'])
+  const epollWait = bind<Four>('epoll_wait', 'int', ['int', 'size_t', 'int', 'int'])
   const poll = bind<Transfer>('poll', 'int', ['size_t', 'ulong', 'int'])
 
   const checked = (result: number): number => (result < 0 ? -koffi.errno() : result)
@@ -46,6 +50,7 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     ioctl: (fd, request, address) => checked(ioctl(fd, request, address)),
     socket: (family, type, protocol) => checked(socket(family, type, protocol)),
     bind: (fd, address, size) => checked(bindAddress(fd, address, size)),
+    connect: (fd, address, size) => checked(connect(fd, address, size)),
     setsockopt: (fd, level, option, address, size) => checked(setsockopt(fd, level, option, address, size)),
     sendto: (fd, address, size, flags, to, toSize) => checked(sendto(fd, address, size, flags, to, toSize)),
     recv: (fd, address, size, flags) => checked(recv(fd, address, size, flags)),
@@ -54,6 +59,9 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     getsockname: (fd, address, size) => checked(getsockname(fd, address, size)),
     setns: (fd, type) => checked(setns(fd, type)),
     eventfd: (initial, flags) => checked(eventfd(initial, flags)),
+    epollCreate: (flags) => checked(epollCreate(flags)),
+    epollControl: (epoll, operation, fd, event) => checked(epollControl(epoll, operation, fd, event)),
+    epollWait: (epoll, events, count, timeout) => checked(epollWait(epoll, events, count, timeout)),
     poll: (address, count, timeout) => checked(poll(address, count, timeout)),
     pollAsync(address, count, timeout, done) {
       // Koffi hands the errno of the worker thread's call to this callback.

@@ -7,6 +7,10 @@ export const O_CLOEXEC = 0o2000000
 export const EFD_NONBLOCK = 0o4000
 export const EFD_CLOEXEC = 0o2000000
 
+export const EPOLL_CLOEXEC = 0o2000000
+export const EPOLL_CTL_ADD = 1
+export const EPOLLIN = 0x1
+
 export const POLLIN = 0x1
 export const POLLOUT = 0x4
 export const POLLERR = 0x8

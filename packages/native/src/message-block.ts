@@ -1,5 +1,4 @@
-import type { SystemCalls } from '@millrace/native'
-import { NAME_WORDS } from './addresses.ts'
+import type { SystemCalls } from './system-calls.ts'
 
 // <sys/socket.h>, 64 bits: struct mmsghdr (a struct msghdr and a length), struct iovec, struct sockaddr_in6 with padding.
 const MESSAGE = 64
@@ -13,6 +12,8 @@ const TRANSFERRED = 56
 const VECTOR = 16
 const NAME = 32
 
+/** struct sockaddr_in6 as words in the order of memory: family and port, flow label, address, scope. IPv4: two words, zeros. */
+export const NAME_WORDS = 7
 export const NAME_SIZE_IPV4 = 16
 export const NAME_SIZE = 28
 /** Room for the control messages of one message, bytes: more than all that are ever asked for together. */

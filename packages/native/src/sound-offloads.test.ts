@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { soundOffloads } from './offloads.ts'
+import { soundOffloads } from './sound-offloads.ts'
 
 test.each([
   ['4.19.0-27-amd64', true, false],

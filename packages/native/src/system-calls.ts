@@ -19,6 +19,7 @@ export interface SystemCalls {
   ioctl(fd: number, request: number, address: number): number
   socket(family: number, type: number, protocol: number): number
   bind(fd: number, address: number, size: number): number
+  connect(fd: number, address: number, size: number): number
   setsockopt(fd: number, level: number, option: number, address: number, size: number): number
   /** sendto(2). `to` 0 and `toSize` 0 send to whom the socket is connected, or to the kernel for netlink. */
   sendto(fd: number, address: number, size: number, flags: number, to: number, toSize: number): number
@@ -32,6 +33,12 @@ export interface SystemCalls {
   /** setns(2): puts this thread, and no other, into the namespace that `fd` stands for. */
   setns(fd: number, type: number): number
   eventfd(initial: number, flags: number): number
+  /** epoll_create1(2). */
+  epollCreate(flags: number): number
+  /** epoll_ctl(2) with a struct epoll_event at `event`. */
+  epollControl(epoll: number, operation: number, fd: number, event: number): number
+  /** epoll_wait(2) into `count` struct epoll_event at `events`; milliseconds. Blocks this thread. */
+  epollWait(epoll: number, events: number, count: number, timeout: number): number
   /** poll(2) over `count` pollfd of 8 bytes; milliseconds. Blocks this thread. */
   poll(address: number, count: number, timeout: number): number
   /**

@@ -10,12 +10,14 @@ import { PING_UNAVAILABLE } from './echo-relay.ts'
 import type { GatewayAddresses } from './gateway-addresses.ts'
 import { errorFor } from './refusal.ts'
 import type { TcpRelay } from './tcp-relay.ts'
+import type { UdpRelay } from './udp-relay.ts'
 
 /** What the machine is made of. */
 export interface GatewayMachineParts {
   readonly tcp: Tcp
   readonly tcpRelay: TcpRelay
   readonly udp: Udp
+  readonly udpRelay: UdpRelay
   readonly echo: Echo
   readonly icmp: Icmp
   readonly errors: IcmpErrors
@@ -58,6 +60,7 @@ export class GatewayMachine implements Machine {
     const whole = this.#parts.reassembly.receive(packet, now)
     if (whole === undefined || typeof whole === 'string') return whole
     const reason = this.#receiveWhole(whole, now)
+    this.#parts.udpRelay.flush()
     whole.release()
     return reason
   }

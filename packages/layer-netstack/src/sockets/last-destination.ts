@@ -1,21 +1,22 @@
-import { formatAddress } from '@millrace/core'
-import type { OutletRemote } from './udp-outlet.ts'
+import { destinationKey } from '../egress/destination-key.ts'
 
 /** How long a judgement about a destination holds: the addresses of this host are asked for as often. Milliseconds. */
 const VALID = 1000
 
-/** The destination that was allowed last, which is mostly the next one too, as bytes and as text. */
+/** The destination that was allowed last, which is mostly the next one too, and its key. */
 export class LastDestination {
   readonly #address: Uint8Array
-  #text: OutletRemote = { address: '', port: -1 }
+  #port = -1
+  #key = ''
   #until = Number.NEGATIVE_INFINITY
 
   constructor(family: 4 | 6) {
     this.#address = new Uint8Array(family === 4 ? 4 : 16)
   }
 
-  get text(): OutletRemote {
-    return this.#text
+  /** See `destinationKey`. */
+  get key(): string {
+    return this.#key
   }
 
   /** Whether it is this one, and still allowed. */
@@ -27,11 +28,12 @@ export class LastDestination {
     this.#until = now + VALID
     if (this.#isSame(address, port)) return
     this.#address.set(address)
-    this.#text = { address: formatAddress(address, 0, address.length === 4 ? 4 : 6), port }
+    this.#port = port
+    this.#key = destinationKey(address, port)
   }
 
   #isSame(address: Uint8Array, port: number): boolean {
-    if (this.#text.port !== port) return false
+    if (this.#port !== port) return false
     for (let i = 0; i < this.#address.length; i++) if (this.#address[i] !== address[i]) return false
     return true
   }

@@ -20,6 +20,10 @@ export interface SocketsUdpOptions extends UdpOptions, Partial<OutletBuffers> {
    * their way by STUN do not (RFC 4787 REQ-1). Default false: one socket for all destinations, and silence.
    */
   readonly connected?: boolean
+  /** False: `node:dgram`. Default: by system calls where there are any (Linux, koffi), many datagrams a call. */
+  readonly native?: boolean
+  /** What these may leave to the kernel: trains out (UDP_SEGMENT) and in (UDP_GRO). Default: all that it does well. */
+  readonly offload?: { readonly send?: boolean; readonly receive?: boolean }
 }
 
 export interface SocketsOptions {
@@ -85,7 +89,19 @@ export function readOptions(options: SocketsOptions): SocketsSettings {
   new PortAllocator(portsOf(settings, 'all'), systemRandom)
   readTcpOptions({ ...settings.tcp, mtu: settings.mtu })
   readUdpOptions({ ...settings.udp, mtu: settings.mtu })
+  checkOutlets(settings.udp)
   return settings
+}
+
+function checkOutlets({ native, offload }: Partial<SocketsUdpOptions> = {}): void {
+  for (const [name, value] of Object.entries({
+    native,
+    'offload send': offload?.send,
+    'offload receive': offload?.receive,
+  })) {
+    if (value === undefined || typeof value === 'boolean') continue
+    throw new ConfigurationError(`sockets udp ${name}: expected true or false, got ${String(value)}`)
+  }
 }
 
 export function policyOf(settings: SocketsSettings): DestinationPolicyOptions {

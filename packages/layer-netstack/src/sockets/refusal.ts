@@ -5,9 +5,14 @@ import type { Rejection } from '../tcp/listener.ts'
 
 /**
  * Why a flow was not begun: the policy forbids the destination, or it is an address of the gateway, which serves nothing
- * there; there is no egress address or port for it; or too many there are already.
+ * there; there is no egress address or port for it, or no file descriptor; or too many there are already.
  */
-export type FlowRefusal = 'destination-refused' | 'gateway-address' | EgressRefusal | LimitRefusal
+export type FlowRefusal =
+  | 'destination-refused'
+  | 'gateway-address'
+  | 'descriptors-exhausted'
+  | EgressRefusal
+  | LimitRefusal
 
 /**
  * What the client hears (RFC 6888 REQ-9, RFC 1812 §5.2.7.1): that it is forbidden, that it cannot be now, or nothing at a
@@ -16,6 +21,7 @@ export type FlowRefusal = 'destination-refused' | 'gateway-address' | EgressRefu
 const REJECTIONS: Readonly<Record<FlowRefusal, Rejection>> = {
   'destination-refused': 'prohibited',
   'gateway-address': 'refused',
+  'descriptors-exhausted': 'timeout',
   'no-ipv4-egress': 'prohibited',
   'no-ipv6-egress': 'prohibited',
   'no-egress-address': 'prohibited',

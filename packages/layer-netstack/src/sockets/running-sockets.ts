@@ -1,4 +1,4 @@
-import type { Context, IpPacket, Service } from '@millrace/core'
+import type { Batch, Context, IpPacket, Service } from '@millrace/core'
 import { SYSTEM_CALLS } from '@millrace/native'
 import type { Subject } from 'rxjs'
 import { DestinationPolicy } from '../egress/destination-policy.ts'
@@ -23,6 +23,9 @@ import { GatewayMachine } from './gateway-machine.ts'
 import { policyOf, type SocketsSettings } from './options.ts'
 import { Pings } from './pings.ts'
 import { TcpRelay } from './tcp-relay.ts'
+import { NativeOutlets } from './udp-native-outlets.ts'
+import type { UdpOutlets } from './udp-outlet.ts'
+import { PortableOutlets } from './udp-portable-outlets.ts'
 import { UdpRelay } from './udp-relay.ts'
 
 /** Beyond the connections that are being dialled: those whose clients have not answered yet. */
@@ -78,6 +81,15 @@ export class RunningSockets {
     this.loop.run(this.#makeMachine())
   }
 
+  serve(batch: Batch<IpPacket>): void {
+    try {
+      this.loop.serve(batch)
+    } finally {
+      // What goes out is sent from the memory of these packets.
+      this.udpRelay.flush()
+    }
+  }
+
   /** Ends all flows. Resolves when all sockets are closed. */
   async stop(): Promise<void> {
     const stopping = [this.tcpRelay.stop(), this.udpRelay.stop(), this.echoRelay.stop()]
@@ -122,13 +134,22 @@ export class RunningSockets {
   #makeUdpRelay(gate: FlowGate): UdpRelay {
     const { udp = {}, mtu } = this.#settings
     const { clock, drop } = this.#context
-    const { connected = false, receiveBuffer, sendBuffer } = udp
-    const parts = { gate, clock, wake: this.#wake, drop }
+    const parts = { gate, outlets: this.#makeOutlets(), clock, wake: this.#wake, drop }
     return new UdpRelay(
-      { connected, receiveBuffer, sendBuffer },
+      udp.connected ?? false,
       parts,
       (listener) => new Udp({ ...udp, mtu }, this.#surroundings, listener),
     )
+  }
+
+  #makeOutlets(): UdpOutlets {
+    const { native, offload, receiveBuffer, sendBuffer } = this.#settings.udp ?? {}
+    const { drop, pool, runtime } = this.#context
+    const buffers = { receiveBuffer, sendBuffer }
+    const system = native === false ? undefined : runtime.get(SYSTEM_CALLS)
+    if (system === undefined) return new PortableOutlets(buffers)
+    const { send = true, receive = true } = offload ?? {}
+    return new NativeOutlets(system, { buffers, offload: { send, receive }, memory: pool.memory, drop })
   }
 
   #makeEchoRelay(gate: FlowGate): EchoRelay {
@@ -153,6 +174,7 @@ export class RunningSockets {
       tcp: this.tcp,
       tcpRelay: this.tcpRelay,
       udp,
+      udpRelay: this.udpRelay,
       echo,
       icmp: new Icmp({ echo, tcp: this.tcp, udp }, this.#context.pool.sums),
       errors: this.errors,

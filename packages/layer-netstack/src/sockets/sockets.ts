@@ -91,6 +91,7 @@ class SocketsEnd implements SocketsEndpoint {
       udp: false,
       enable: () => {
         running.tcp.superPackets = true
+        running.udpRelay.outlets.receiveTrains()
       },
     })
   }
@@ -116,7 +117,7 @@ class SocketsEnd implements SocketsEndpoint {
   }
 
   #serve(batch: Batch<IpPacket>): void {
-    if (this.#running !== undefined) this.#running.loop.serve(batch)
+    if (this.#running !== undefined) this.#running.serve(batch)
     else for (let i = 0; i < batch.length; i++) batch.drop(batch.at(i), 'not-open')
   }
 }

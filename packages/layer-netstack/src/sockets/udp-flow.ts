@@ -1,10 +1,9 @@
-import type { RemoteInfo } from 'node:dgram'
 import type { FlowEnd } from '../egress/flow-metrics.ts'
 import type { UdpRemote } from '../udp/listener.ts'
 import type { UdpClient } from '../udp/udp.ts'
 import type { FlowGate, FlowRequest } from './flow-gate.ts'
 import { LastDestination } from './last-destination.ts'
-import { type OutletBuffers, type OutletOwner, type OutletRemote, UdpOutlet } from './udp-outlet.ts'
+import type { OutletOwner, OutletRemote, UdpOutlet, UdpOutlets } from './udp-outlet.ts'
 
 const UDP = 17
 /** Sockets of one flow, where each destination has one of its own; one more ends the oldest. */
@@ -15,19 +14,16 @@ const ALL = ''
 /** What a flow needs of the relay it belongs to, and tells it. */
 export interface UdpFlowOwner {
   readonly gate: FlowGate
-  readonly buffers: OutletBuffers
+  readonly outlets: UdpOutlets
   /** Whether each destination has a socket of its own. */
   readonly isConnected: boolean
-  received(flow: UdpFlow, bytes: Uint8Array, from: RemoteInfo): void
-  failed(flow: UdpFlow, code: string, to: OutletRemote | undefined): void
-  socketOpened(): void
-  socketClosed(): void
+  received(flow: UdpFlow, bytes: Uint8Array, address: Uint8Array, port: number, segmentSize: number): void
+  failed(flow: UdpFlow, code: string, to: OutletRemote | undefined, datagrams: number): void
 }
 
 /** What one address and port of a client sends, and the sockets it goes out from. */
 export class UdpFlow implements OutletOwner {
   readonly handle: number
-  readonly buffers: OutletBuffers
   readonly #client: UdpClient
   readonly #owner: UdpFlowOwner
   readonly #last: LastDestination
@@ -37,7 +33,6 @@ export class UdpFlow implements OutletOwner {
   constructor(owner: UdpFlowOwner, handle: number, client: UdpClient) {
     this.#owner = owner
     this.handle = handle
-    this.buffers = owner.buffers
     this.#client = client
     this.#last = new LastDestination(client.version)
   }
@@ -55,10 +50,9 @@ export class UdpFlow implements OutletOwner {
       if (forbidden !== undefined) return forbidden
       last.allow(remote.address, remote.port, now)
     }
-    const { text } = last
-    const key = this.#owner.isConnected ? `${text.address} ${text.port}` : ALL
+    const key = this.#owner.isConnected ? last.key : ALL
     const outlet = this.#outlets.get(key) ?? this.#open(key, remote, now)
-    return typeof outlet === 'string' ? outlet : outlet.send(bytes, text)
+    return typeof outlet === 'string' ? outlet : outlet.send(bytes, remote)
   }
 
   close(how: FlowEnd, now: number): void {
@@ -66,30 +60,28 @@ export class UdpFlow implements OutletOwner {
     this.#outlets.clear()
   }
 
-  received(_outlet: UdpOutlet, bytes: Uint8Array, from: RemoteInfo): void {
-    this.#owner.received(this, bytes, from)
+  received(bytes: Uint8Array, address: Uint8Array, port: number, segmentSize: number): void {
+    this.#owner.received(this, bytes, address, port, segmentSize)
   }
 
-  failed(_outlet: UdpOutlet, code: string, to: OutletRemote | undefined): void {
-    this.#owner.failed(this, code, to)
-  }
-
-  closed(): void {
-    this.#owner.socketClosed()
+  failed(code: string, to: OutletRemote | undefined, datagrams: number): void {
+    this.#owner.failed(this, code, to, datagrams)
   }
 
   #open(key: string, remote: UdpRemote, now: number): UdpOutlet | string {
-    const grant = this.#owner.gate.admit(this.#requestTo(remote), now)
+    const { gate, outlets } = this.#owner
+    const request = this.#requestTo(remote)
+    const grant = gate.admit(request, now)
     if (typeof grant === 'string') return grant
-    const outlet = new UdpOutlet(this, grant, key === ALL ? undefined : this.#last.text)
-    const reason = outlet.open(now)
-    if (reason !== undefined) {
-      grant.end(reason === 'egress-address-failed' ? 'policy' : 'quota', 0, 0, now)
-      return reason
+    const connectTo = key === ALL ? undefined : { address: request.destination, port: request.port }
+    const outlet = outlets.open(this, grant, connectTo, now)
+    if (typeof outlet === 'string') {
+      grant.end(outlet === 'egress-address-failed' ? 'policy' : 'quota', 0, 0, now)
+      if (outlet === 'descriptors-exhausted') gate.notes.refused(outlet, undefined, request, now)
+      return outlet
     }
     if (this.#outlets.size >= OUTLETS) this.#endOldest(now)
     this.#outlets.set(key, outlet)
-    this.#owner.socketOpened()
     return outlet
   }
 

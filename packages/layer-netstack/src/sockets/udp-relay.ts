@@ -1,25 +1,19 @@
-import type { RemoteInfo } from 'node:dgram'
-import { type Clock, type IcmpErrorKind, parseAddress } from '@millrace/core'
+import type { Clock, IcmpErrorKind } from '@millrace/core'
 import type { UdpListener, UdpRemote } from '../udp/listener.ts'
 import type { Udp } from '../udp/udp.ts'
 import type { FlowGate } from './flow-gate.ts'
 import { UdpFlow, type UdpFlowOwner } from './udp-flow.ts'
-import type { OutletBuffers, OutletRemote } from './udp-outlet.ts'
-
-/** How a {@link UdpRelay} makes its sockets. */
-export interface UdpRelayOptions extends OutletBuffers {
-  /** Whether each destination of a client's port has a socket of its own, so that the system tells of ICMP errors. */
-  readonly connected: boolean
-}
+import type { OutletRemote, UdpOutlets } from './udp-outlet.ts'
 
 /** What the relay stands on. */
 export interface UdpRelayParts {
   readonly gate: FlowGate
+  readonly outlets: UdpOutlets
   readonly clock: Clock
   /** To be called when something is to be sent to a client. */
   readonly wake: () => void
   /** Counts what went no further outside of a batch. */
-  readonly drop: (reason: string) => void
+  readonly drop: (reason: string, datagrams?: number) => void
 }
 
 const ERRORS: Readonly<Record<string, IcmpErrorKind>> = {
@@ -37,22 +31,21 @@ const ERRORS: Readonly<Record<string, IcmpErrorKind>> = {
 export class UdpRelay implements UdpListener, UdpFlowOwner {
   readonly gate: FlowGate
   readonly isConnected: boolean
-  readonly buffers: OutletBuffers
+  readonly outlets: UdpOutlets
   readonly #udp: Udp
   readonly #clock: Clock
   readonly #wake: () => void
-  readonly #drop: (reason: string) => void
+  readonly #drop: (reason: string, datagrams?: number) => void
   readonly #flows = new Map<number, UdpFlow>()
-  #lastText = ''
-  #lastAddress: Uint8Array = new Uint8Array(0)
-  #sockets = 0
-  #onClosed: (() => void) | undefined
 
-  /** `make` is given the listener of the `Udp` that it returns. */
-  constructor(options: UdpRelayOptions, parts: UdpRelayParts, make: (listener: UdpListener) => Udp) {
+  /**
+   * `isConnected`: whether each destination of a client's port has a socket of its own, so that the system tells of ICMP
+   * errors. `make` is given the listener of the `Udp` that it returns.
+   */
+  constructor(isConnected: boolean, parts: UdpRelayParts, make: (listener: UdpListener) => Udp) {
     this.gate = parts.gate
-    this.isConnected = options.connected
-    this.buffers = options
+    this.isConnected = isConnected
+    this.outlets = parts.outlets
     this.#clock = parts.clock
     this.#wake = parts.wake
     this.#drop = parts.drop
@@ -85,38 +78,29 @@ export class UdpRelay implements UdpListener, UdpFlowOwner {
     this.#flows.delete(handle)
   }
 
-  received(flow: UdpFlow, bytes: Uint8Array, { address, port }: RemoteInfo): void {
-    const from = this.#bytesOf(address)
-    if (from === undefined) return
-    const reason = this.#udp.send(flow.handle, from, port, bytes, this.#clock.now())
+  received(flow: UdpFlow, bytes: Uint8Array, address: Uint8Array, port: number, segmentSize: number): void {
+    const reason = this.#udp.send(flow.handle, address, port, bytes, this.#clock.now(), segmentSize)
     if (reason === undefined) this.#wake()
-    else this.#drop(reason)
+    else this.#drop(reason, segmentSize > 0 ? Math.ceil(bytes.length / segmentSize) : 1)
   }
 
-  failed(flow: UdpFlow, code: string, to: OutletRemote | undefined): void {
-    this.#drop('udp-not-delivered')
+  failed(flow: UdpFlow, code: string, to: OutletRemote | undefined, datagrams: number): void {
+    this.#drop('udp-not-delivered', datagrams)
     const kind = ERRORS[code]
-    const address = to && this.#bytesOf(to.address)
-    if (kind === undefined || to === undefined || address === undefined) return
-    if (this.#udp.reportError(flow.handle, address, to.port, kind, this.#clock.now())) this.#wake()
+    if (kind === undefined || to === undefined) return
+    if (this.#udp.reportError(flow.handle, to.address, to.port, kind, this.#clock.now())) this.#wake()
   }
 
-  socketOpened(): void {
-    this.#sockets++
-  }
-
-  socketClosed(): void {
-    if (--this.#sockets === 0) this.#onClosed?.()
+  /** The bytes of datagrams need not stay as they are any longer. */
+  flush(): void {
+    this.outlets.flush()
   }
 
   /** Closes all sockets. Resolves when they are. */
   async stop(): Promise<void> {
     for (const flow of this.#flows.values()) flow.close('shutdown', this.#clock.now())
     this.#flows.clear()
-    if (this.#sockets === 0) return
-    await new Promise<void>((resolve) => {
-      this.#onClosed = resolve
-    })
+    await this.outlets.stop()
   }
 
   #begin(handle: number): UdpFlow | undefined {
@@ -125,14 +109,5 @@ export class UdpRelay implements UdpListener, UdpFlowOwner {
     const flow = new UdpFlow(this, handle, client)
     this.#flows.set(handle, flow)
     return flow
-  }
-
-  /** Of an address as the system writes it; undefined for one with a zone, to which no client has sent. */
-  #bytesOf(text: string): Uint8Array | undefined {
-    if (text === this.#lastText) return this.#lastAddress
-    if (text.includes('%')) return undefined
-    this.#lastAddress = parseAddress(text).bytes
-    this.#lastText = text
-    return this.#lastAddress
   }
 }

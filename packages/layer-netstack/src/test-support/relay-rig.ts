@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { HOST_SUPER_PACKETS, type IpPacket, type Layer, type RunningStack, stack } from '@millrace/core'
+import { HOST_SUPER_PACKETS, type IpPacket, type Layer, type RunningStack, type Runtime, stack } from '@millrace/core'
 import type { SocketsOptions } from '../sockets/options.ts'
 import { type SocketsEndpoint, sockets } from '../sockets/sockets.ts'
 import type { TcpOptions } from '../tcp/options.ts'
@@ -25,10 +25,10 @@ export class RelayRig implements AsyncDisposable {
   readonly #accepted = new Set<Socket>()
   #port = 20_000
 
-  static async start(options: SocketsOptions = {}, client: TcpOptions = {}): Promise<RelayRig> {
+  static async start(options: SocketsOptions = {}, client: TcpOptions = {}, runtime?: Runtime): Promise<RelayRig> {
     const wire = new ClientEnd({ memory: 2 ** 25, ...client })
     const end = sockets({ egressIp: EGRESS, allow: [`${SERVER}/32`], holdDown: 0, ...options })
-    const running = await stack<IpPacket>(wire).layer(asking).end(end).start()
+    const running = await stack<IpPacket>(wire, { runtime }).layer(asking).end(end).start()
     return new RelayRig(wire, end, running)
   }
 

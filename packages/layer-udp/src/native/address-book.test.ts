@@ -1,8 +1,9 @@
 import { LocalAddress, parseSocketAddress, SocketAddress } from '@millrace/core'
+import { NAME_WORDS } from '@millrace/native'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AddressBook } from './address-book.ts'
-import { encodeLocal, encodeName, type Interfaces, LOCAL_WORDS, NAME_WORDS } from './addresses.ts'
+import { encodeLocal, encodeName, type Interfaces, LOCAL_WORDS } from './addresses.ts'
 
 const interfaces: Interfaces = {
   nameOf: (index) => (index === 3 ? 'eth0' : ''),

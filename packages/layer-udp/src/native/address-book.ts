@@ -1,4 +1,5 @@
 import type { LocalAddress, SocketAddress } from '@millrace/core'
+import { NAME_WORDS } from '@millrace/native'
 import {
   decodeLocal,
   decodeName,
@@ -7,7 +8,6 @@ import {
   type Interfaces,
   isIpv4,
   LOCAL_WORDS,
-  NAME_WORDS,
   NativeAddress,
   NativeLocal,
 } from './addresses.ts'

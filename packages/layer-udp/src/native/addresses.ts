@@ -1,8 +1,6 @@
 import { formatAddress, LocalAddress, parseAddress, SocketAddress } from '@millrace/core'
-import { AF_INET, AF_INET6 } from '@millrace/native'
+import { AF_INET, AF_INET6, NAME_WORDS } from '@millrace/native'
 
-/** struct sockaddr_in6 as words in the order of memory: family and port, flow label, address, scope. IPv4: two words, zeros. */
-export const NAME_WORDS = 7
 /** An address (IPv4 in the first word) and the index of an interface. */
 export const LOCAL_WORDS = 5
 const LOCAL_INTERFACE = 4

@@ -7,10 +7,9 @@ import {
   type PooledPacket,
   TAILROOM,
 } from '@millrace/core'
-import type { SystemCalls } from '@millrace/native'
+import { CONTROL_SIZE, MessageBlock, NAME_SIZE, NAME_SIZE_IPV4, type SystemCalls } from '@millrace/native'
 import type { AddressBook } from './address-book.ts'
 import { Received } from './control.ts'
-import { CONTROL_SIZE, MessageBlock, NAME_SIZE, NAME_SIZE_IPV4 } from './message-block.ts'
 
 /**
  * Messages of one recvmmsg(2). A datagram costs about 8 % more with 8, and 8 % less with 32, which needs twice the jumbo
