@@ -13,7 +13,6 @@ import { loadNative, SYSTEM_CALLS, type SystemCalls } from '@millrace/native'
 import { explained } from './errors.ts'
 import { NativeWire } from './native/native-wire.ts'
 import { checkMark, checkOptions, checkPort, NO_OFFLOADS, type Offloads, type UdpOptions } from './options.ts'
-import { PortableWire } from './portable/portable-wire.ts'
 import type { Wire, WireSetup } from './wire.ts'
 
 /** The UDP endpoint, and what may be changed of it while it runs; lines further up reach that as `WIRE`. */
@@ -140,8 +139,11 @@ class Udp implements UdpEndpoint {
   }
 }
 
-function open(system: SystemCalls | undefined, setup: WireSetup): Promise<Wire> {
-  return system === undefined ? PortableWire.open(setup) : NativeWire.open(system, setup)
+async function open(system: SystemCalls | undefined, setup: WireSetup): Promise<Wire> {
+  if (system !== undefined) return NativeWire.open(system, setup)
+  // Loaded where it is needed only: a program with system calls starts sooner without.
+  const { PortableWire } = await import('./portable/portable-wire.ts')
+  return PortableWire.open(setup)
 }
 
 function unavailable(): string {

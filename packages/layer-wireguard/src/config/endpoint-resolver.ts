@@ -1,4 +1,4 @@
-import { lookup as systemLookup } from 'node:dns/promises'
+import type { LookupAddress } from 'node:dns'
 import { isIP, isIPv4 } from 'node:net'
 import {
   type Clock,
@@ -62,7 +62,7 @@ export class EndpointResolver {
   #underway = 0
 
   constructor(options: EndpointResolverOptions = {}) {
-    this.#lookup = options.lookup ?? ((host) => systemLookup(host, { all: true, verbatim: true }))
+    this.#lookup = options.lookup ?? systemLookup
     this.#clock = options.clock ?? systemClock
     this.#logger = options.logger ?? silentLogger
     this.#minimumInterval = options.minimumInterval ?? 10_000
@@ -154,4 +154,10 @@ function canonical(address: string): string | undefined {
   const [bare = '', zone] = address.split('%', 2)
   const { bytes, family } = parseAddress(bare)
   return formatAddress(bytes, 0, family) + (zone === undefined ? '' : `%${zone}`)
+}
+
+/** Node's resolver is loaded with the first name: most configurations have none. */
+async function systemLookup(host: string): Promise<LookupAddress[]> {
+  const { lookup } = await import('node:dns/promises')
+  return await lookup(host, { all: true, verbatim: true })
 }
