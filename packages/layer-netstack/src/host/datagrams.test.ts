@@ -151,6 +151,7 @@ describe('a socket', () => {
     const closed = once(socket, 'close')
     await running.stop()
     await closed
+    await new Promise<void>((resolve) => socket.close(resolve))
     expect(await once(near.createSocket().bind(), 'error')).toMatchObject([{ code: 'ENETDOWN' }])
   })
 

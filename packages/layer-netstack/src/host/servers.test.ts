@@ -53,6 +53,7 @@ test('a server that closes accepts no more, and is closed when its last connecti
   first.end()
   accepted[0]?.end()
   await closed
+  await new Promise<void>((resolve) => server.close(resolve))
   expect(server.connections).toBe(0)
   await running.stop()
   expect(running.pool.inUse).toBe(0)

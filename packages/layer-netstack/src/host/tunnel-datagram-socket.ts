@@ -144,8 +144,11 @@ export class TunnelDatagramSocket extends EventEmitter<DatagramSocketEvents> imp
   }
 
   close(callback?: () => void): this {
+    if (this.#isClosed) {
+      if (callback !== undefined) process.nextTick(callback)
+      return this
+    }
     if (callback !== undefined) this.once('close', callback)
-    if (this.#isClosed) return this
     this.#isClosed = true
     this.#port.release()
     process.nextTick(() => this.emit('close'))

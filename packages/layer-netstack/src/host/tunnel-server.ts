@@ -25,6 +25,7 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> implements As
   readonly #allowHalfOpen: boolean
   readonly #unlisten: () => void
   #isListening = true
+  #isClosed = false
   #connections = 0
 
   /** Made by `listen` of a host. */
@@ -47,6 +48,10 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> implements As
 
   /** Accepts no more. It is closed, and `closed` called, when the connections it has accepted have ended. */
   close(closed?: () => void): this {
+    if (this.#isClosed) {
+      if (closed !== undefined) process.nextTick(closed)
+      return this
+    }
     if (closed !== undefined) this.once('close', closed)
     if (!this.#isListening) return this
     this.#isListening = false
@@ -88,6 +93,8 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> implements As
   }
 
   #closeWhenQuiet(): void {
-    if (!this.#isListening && this.#connections === 0) process.nextTick(() => this.emit('close'))
+    if (this.#isListening || this.#connections > 0) return
+    this.#isClosed = true
+    process.nextTick(() => this.emit('close'))
   }
 }
