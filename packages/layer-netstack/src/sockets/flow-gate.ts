@@ -8,6 +8,7 @@ import type { FlowLimits, LimitOwner } from '../egress/limits.ts'
 import type { PortAllocator } from '../egress/port-allocator.ts'
 import { FlowGrant } from './flow-grant.ts'
 import type { FlowNotes } from './flow-notes.ts'
+import type { NameService } from './name-service.ts'
 import type { FlowRefusal } from './refusal.ts'
 
 /** Who wants to go where. Addresses have 4 or 16 bytes. */
@@ -20,6 +21,8 @@ export interface FlowRequest {
   /** 0 where the protocol has none. */
   readonly port: number
   readonly peer: Peer | undefined
+  /** To the gateway's name server, about which the policy is not asked. */
+  readonly isService?: boolean
 }
 
 /** What decides about flows. */
@@ -31,6 +34,7 @@ export interface FlowGateParts {
   readonly portsOf: (address: EgressAddress, protocol: number) => PortAllocator | undefined
   readonly random: Random
   readonly notes: FlowNotes
+  readonly names: NameService | undefined
 }
 
 const TCP = 6
@@ -38,11 +42,14 @@ const TCP = 6
 /** What every flow passes before anything of it goes out: destination, limits, egress address and port, in this order. */
 export class FlowGate {
   readonly notes: FlowNotes
+  /** Undefined where the gateway offers none. */
+  readonly names: NameService | undefined
   readonly #parts: FlowGateParts
 
   constructor(parts: FlowGateParts) {
     this.#parts = parts
     this.notes = parts.notes
+    this.names = parts.names
   }
 
   /** What the flow may use, to be ended by its owner; or why it may not begin. */
@@ -65,7 +72,8 @@ export class FlowGate {
 
   /** Whether nothing may go there at all: why not, or undefined. Also for what joins a flow that exists. */
   forbids(request: FlowRequest, now: number): FlowRefusal | undefined {
-    const { destination, port, protocol } = request
+    const { destination, port, protocol, isService } = request
+    if (isService === true) return undefined
     const refusal = this.#parts.policy.refusal(destination, port, protocol, now)
     if (refusal === undefined) return undefined
     const reason = reasonOf(refusal)

@@ -10,6 +10,7 @@ import type { IcmpErrorsOptions } from '../icmp/icmp-errors.ts'
 import type { ReassemblyOptions } from '../ip/reassembly-options.ts'
 import { readTcpOptions, type TcpOptions } from '../tcp/options.ts'
 import { readUdpOptions, type UdpOptions } from '../udp/options.ts'
+import { readNameServer } from './name-service.ts'
 import type { OutletBuffers } from './udp-outlet.ts'
 
 /** Flows of UDP, and the sockets that they go out from. */
@@ -39,6 +40,11 @@ export interface SocketsOptions {
   readonly hostAddresses?: DestinationPolicyOptions['hostAddresses']
   /** The gateway's own addresses in the tunnel: they answer ping, refuse all else, and errors come from them. */
   readonly gatewayAddress?: string | readonly string[]
+  /**
+   * The name server that answers at port 53 of the gateway's addresses, by UDP and TCP: `9.9.9.9`, `127.0.0.53`,
+   * `[2620:fe::fe]:53`. It may be what clients cannot reach otherwise, and serves addresses of its own family. Default: none.
+   */
+  readonly nameServer?: string
   readonly limits?: FlowLimitOptions
   /** First and last source port, ports never used, and rest of a port given back. */
   readonly ports?: PortAllocatorOptions['ports']
@@ -82,6 +88,7 @@ export function readOptions(options: SocketsOptions): SocketsSettings {
   }
   duration('dialTimeout', settings.dialTimeout)
   for (const address of settings.gatewayAddresses) parseAddress(address, 'sockets gatewayAddress')
+  if (options.nameServer !== undefined) readNameServer(options.nameServer)
   // Made to be checked: what belongs to a running stack is made when it starts.
   new DestinationPolicy({ ...policyOf(settings), hostAddresses: () => [] })
   new EgressAddresses(settings.egress, systemRandom)

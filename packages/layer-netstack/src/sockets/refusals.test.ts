@@ -216,6 +216,9 @@ test('a port that another program has is passed over', async () => {
 test('options that cannot be are named', () => {
   const egressIp = '192.0.2.1'
   expect(() => sockets({})).toThrow('sockets egressIp: expected the address')
+  expect(() => sockets({ egressIp: '127.0.0.1', nameServer: 'dns' })).toThrow(
+    'sockets nameServer: expected an IPv4 or IPv6',
+  )
   expect(() => sockets({ egressIp, egress: { addresses: [egressIp] } })).toThrow('got both')
   expect(() => sockets({ egressIp: ['192.0.2.1', '192.0.2.2'] })).toThrow('one address of each family')
   expect(() => sockets({ egressIp: 'localhost' })).toThrow('sockets egressIp')

@@ -20,6 +20,7 @@ import { FlowGate } from './flow-gate.ts'
 import { FlowNotes, type SocketsEvent } from './flow-notes.ts'
 import { GatewayAddresses } from './gateway-addresses.ts'
 import { GatewayMachine } from './gateway-machine.ts'
+import { NameService, readNameServer } from './name-service.ts'
 import { policyOf, type SocketsSettings } from './options.ts'
 import { Pings } from './pings.ts'
 import { TcpRelay } from './tcp-relay.ts'
@@ -70,6 +71,10 @@ export class RunningSockets {
       portsOf: (address, protocol) => ports.of(address, protocol),
       random,
       notes: this.notes,
+      names:
+        settings.nameServer === undefined
+          ? undefined
+          : new NameService(readNameServer(settings.nameServer), this.#gateway),
     })
     const { outbox } = this.loop
     this.errors = new IcmpErrors(settings.icmpErrors ?? {}, outbox)

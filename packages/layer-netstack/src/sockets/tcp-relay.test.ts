@@ -57,6 +57,24 @@ test('each peer goes out from its own address, and one without any from none', a
   expect(rig.end.statistics()?.flows).toBe(4)
 })
 
+test('port 53 of the gateway is the name server, and its other ports are closed', async () => {
+  const server = await RelayRig.start()
+  const port = await server.serve((socket) => socket.pipe(socket), '127.0.0.9')
+  await using rig = await RelayRig.start({ nameServer: `127.0.0.9:${port}`, gatewayAddress: '10.9.0.1' })
+  const connection = rig.dial(53, '10.9.0.1')
+  await until(() => connection.established)
+  let echoed = ''
+  connection.onData = (bytes) => {
+    echoed += Buffer.from(bytes).toString()
+  }
+  connection.write(Buffer.from('a name'))
+  await until(() => echoed === 'a name')
+  const closed = [rig.dial(54, '10.9.0.1'), rig.dial(port, '127.0.0.9')]
+  await until(() => closed[0]?.cause !== undefined)
+  expect(closed.map(({ established }) => established)).toEqual([false, false])
+  await server[Symbol.asyncDispose]()
+})
+
 test('the client is answered only when the server is there', async () => {
   await using rig = await RelayRig.start()
   let accepted = 0

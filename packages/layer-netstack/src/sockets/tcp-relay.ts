@@ -68,13 +68,16 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   incoming(handle: number): void {
     const ends = this.tcp.endpoints(handle)
     if (ends === undefined) return
+    const { names } = this.#gate
+    const isService = names?.isAt(ends.localAddress, ends.localPort) === true
     const request = {
       protocol: TCP,
       family: ends.version,
       client: ends.remoteAddress,
-      destination: ends.localAddress,
-      port: ends.localPort,
+      destination: isService ? names.address : ends.localAddress,
+      port: isService ? names.port : ends.localPort,
       peer: ends.peer,
+      isService,
     }
     const now = this.#clock.now()
     const grant = this.#gate.admit(request, now)

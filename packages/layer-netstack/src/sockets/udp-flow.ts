@@ -1,8 +1,10 @@
+import { destinationKey } from '../egress/destination-key.ts'
 import type { FlowEnd } from '../egress/flow-metrics.ts'
 import type { UdpRemote } from '../udp/listener.ts'
 import type { UdpClient } from '../udp/udp.ts'
 import type { FlowGate, FlowRequest } from './flow-gate.ts'
 import { LastDestination } from './last-destination.ts'
+import type { NameService } from './name-service.ts'
 import type { OutletOwner, OutletRemote, UdpOutlet, UdpOutlets } from './udp-outlet.ts'
 
 const UDP = 17
@@ -44,6 +46,8 @@ export class UdpFlow implements OutletOwner {
 
   /** Returns why it goes no further, or undefined. */
   send(remote: UdpRemote, bytes: Uint8Array, now: number): string | undefined {
+    if (this.#owner.gate.names?.isAt(remote.address, remote.port))
+      return this.#ask(this.#owner.gate.names, remote, bytes, now)
     const last = this.#last
     if (!last.is(remote.address, remote.port, now)) {
       const forbidden = this.#owner.gate.forbids(this.#requestTo(remote), now)
@@ -51,7 +55,7 @@ export class UdpFlow implements OutletOwner {
       last.allow(remote.address, remote.port, now)
     }
     const key = this.#owner.isConnected ? last.key : ALL
-    const outlet = this.#outlets.get(key) ?? this.#open(key, remote, now)
+    const outlet = this.#outlets.get(key) ?? this.#open(key, this.#requestTo(remote), this, now)
     return typeof outlet === 'string' ? outlet : outlet.send(bytes, remote)
   }
 
@@ -68,13 +72,26 @@ export class UdpFlow implements OutletOwner {
     this.#owner.failed(this, code, to, datagrams)
   }
 
-  #open(key: string, remote: UdpRemote, now: number): UdpOutlet | string {
+  /** To the name server, from a socket of its own, whose answers come from the address that was asked. */
+  #ask(names: NameService, remote: UdpRemote, bytes: Uint8Array, now: number): string | undefined {
+    const { port } = remote
+    const asked = remote.address.slice()
+    const key = destinationKey(asked, port)
+    const owner: OutletOwner = {
+      received: (answer, _address, _port, segmentSize) => this.#owner.received(this, answer, asked, port, segmentSize),
+      failed: (code, _to, datagrams) => this.#owner.failed(this, code, { address: asked, port }, datagrams),
+    }
+    const request = { ...this.#requestTo(names), isService: true }
+    const outlet = this.#outlets.get(key) ?? this.#open(key, request, owner, now)
+    return typeof outlet === 'string' ? outlet : outlet.send(bytes, names)
+  }
+
+  #open(key: string, request: FlowRequest, owner: OutletOwner, now: number): UdpOutlet | string {
     const { gate, outlets } = this.#owner
-    const request = this.#requestTo(remote)
     const grant = gate.admit(request, now)
     if (typeof grant === 'string') return grant
     const connectTo = key === ALL ? undefined : { address: request.destination, port: request.port }
-    const outlet = outlets.open(this, grant, connectTo, now)
+    const outlet = outlets.open(owner, grant, connectTo, now)
     if (typeof outlet === 'string') {
       grant.end(outlet === 'egress-address-failed' ? 'policy' : 'quota', 0, 0, now)
       if (outlet === 'descriptors-exhausted') gate.notes.refused(outlet, undefined, request, now)
@@ -93,7 +110,7 @@ export class UdpFlow implements OutletOwner {
     }
   }
 
-  #requestTo({ address, port }: UdpRemote): FlowRequest {
+  #requestTo({ address, port }: OutletRemote): FlowRequest {
     const { version, address: client, peer } = this.#client
     return { protocol: UDP, family: version, client, destination: address.slice(), port, peer }
   }

@@ -106,6 +106,22 @@ describe.each([
     for (const [, client, , text] of received(rig)) expect(text).toBe(`for ${client}`)
   })
 
+  test('the gateway answers questions about names by a server that clients do not reach themselves', async () => {
+    const { port, from } = await echoServer('127.0.0.9')
+    const names = { nameServer: `127.0.0.9:${port}`, gatewayAddress: '10.9.0.1' }
+    await using rig = await start(names)
+    const question = (to: string, port: number): Uint8Array =>
+      ipv4({ source: '10.9.0.2', destination: to }, udpSegment({ sourcePort: 7000, destinationPort: port }, 'a name'))
+    rig.client.send(question('10.9.0.1', 53))
+    await until(() => rig.client.others.length === 1)
+    expect(received(rig)).toEqual([[53, '10.9.0.2', 7000, 'a name']])
+    expect([...(rig.client.others[0] as Uint8Array).subarray(12, 16)]).toEqual([10, 9, 0, 1])
+    // Neither the server by its own address, nor another port of the gateway's.
+    rig.client.send(question('127.0.0.9', port), question('10.9.0.1', 54))
+    await until(() => rig.client.others.length === 3)
+    expect(from).toHaveLength(1)
+  })
+
   test('what was not asked for does not reach the client', async () => {
     await using rig = await start()
     const { port, from } = await echoServer()

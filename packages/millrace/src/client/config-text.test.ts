@@ -69,3 +69,13 @@ test.skipIf(!hasWgQuick)('wg-quick reads it (needs wireguard-tools)', () => {
     directory.remove()
   }
 })
+
+test.each([
+  [[], '127.0.0.53', '10.7.0.1'],
+  [[], '[2620:fe::fe]:53', 'fd12:3456:789a::1'],
+  [['9.9.9.9'], '127.0.0.53', '9.9.9.9'],
+  [[], undefined, undefined],
+])('names are asked of %j, else of a gateway with the resolver %s: %s', (dns, resolver, expected) => {
+  const egress = { mode: 'rootless', addresses: [], allow: [], deny: [], resolver } as const
+  expect(settings(clientConfig({ ...state, egress, dns }, laptop!))[0]?.['DNS']).toBe(expected)
+})

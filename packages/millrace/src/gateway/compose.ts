@@ -57,11 +57,12 @@ export function composeGateway(
     .layer(allowedIps())
     .layer(sample > 0 ? layers<IpPacket>().layer(log({ sample, perSecond: 20 })) : layers<IpPacket>())
   if (egress.mode === 'rootless') {
-    const { allow, deny } = egress
+    const { allow, deny, resolver } = egress
     const host = sockets({
       egress: { addresses: egressIps, pins: (name) => pins.get(name) },
       allow,
       deny,
+      ...(resolver === undefined ? {} : { nameServer: resolver }),
       gatewayAddress: [subnet.gateway, address6(plan.subnet6, 1)],
       reservedPorts: [listenPort],
       mtu: MTU,

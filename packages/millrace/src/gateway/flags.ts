@@ -1,5 +1,5 @@
 import { ConfigurationError, formatAddress, parseAddress } from '@millrace/core'
-import { parseDestinationRule } from '@millrace/layer-netstack'
+import { parseDestinationRule, readNameServer } from '@millrace/layer-netstack'
 import { Disabled } from '../disabled.ts'
 import { parsePublicHost } from '../state/public-host.ts'
 import { type EgressMode, INTERFACE_NAME } from '../state/state.ts'
@@ -14,6 +14,8 @@ export interface GatewayFlags {
   readonly egressIp?: readonly string[]
   readonly allow?: readonly string[]
   readonly deny?: readonly string[]
+  /** `none`, or an address, or ADDRESS:PORT. */
+  readonly resolver?: string
   readonly subnet?: string
   readonly interface?: string
   /** `auto` or an interface's name */
@@ -31,6 +33,7 @@ export const parseFlag: {
   readonly egressIp: (text: string) => readonly string[]
   readonly allow: (text: string) => readonly string[]
   readonly deny: (text: string) => readonly string[]
+  readonly resolver: (text: string) => string
   readonly subnet: (text: string) => string
   readonly interface: (text: string) => string
   readonly outer: (text: string) => string
@@ -63,6 +66,10 @@ export const parseFlag: {
   },
   allow: (text) => destinations(text, '--allow'),
   deny: (text) => destinations(text, '--deny'),
+  resolver(text) {
+    if (text !== 'none') readNameServer(text, '--resolver')
+    return text
+  },
   subnet: (text) => Subnet.parse(text, '--subnet').text,
   interface: (text) => interfaceName(text, '--interface'),
   outer: (text) => interfaceName(text, '--outer'),

@@ -41,6 +41,8 @@ describe('a first plan', () => {
       [],
       { ...rootless, allow: ['10.0.0.0/8'], deny: ['*:22'] },
     ],
+    ['a resolver', { resolver: '127.0.0.53' }, [], { ...rootless, resolver: '127.0.0.53' }],
+    ['none', { resolver: 'none' }, [], rootless],
   ])('has the egress for %s', (_what, flags, held, egress) => {
     expect(plan(none, flags, random, new Set(held)).egress).toEqual(egress)
   })
@@ -92,7 +94,12 @@ describe('refuses what contradicts', () => {
     [none, { egressIp: ['10.7.0.9'] }, "--egress-ip: 10.7.0.9 lies in the tunnel's own subnet 10.7.0.0/24"],
     [none, { egress: 'tun', egressIp: ['203.0.113.7', '203.0.113.8'] }, '--egress tun needs --egress-ip: one'],
     [none, { egress: 'tun', egressIp: ['2001:db8::7'] }, '--egress tun needs --egress-ip: one'],
-    [none, { egress: 'kernel', allow: ['10.0.0.0/8'] }, '--allow and --deny do not go with --egress kernel'],
+    [
+      none,
+      { egress: 'kernel', allow: ['10.0.0.0/8'] },
+      '--allow, --deny and --resolver do not go with --egress kernel',
+    ],
+    [none, { egress: 'kernel', resolver: '9.9.9.9' }, '--allow, --deny and --resolver do not go with --egress kernel'],
     [none, { interface: 'wg9' }, '--interface and --outer do not go with --egress rootless'],
     [none, { egressIp: ['::1'] }, '--egress-ip: expected a unicast address, got ::1'],
     [tun, { subnet: '10.8.0.0/24' }, 'have addresses in 10.7.0.0/24: name another directory with --state'],

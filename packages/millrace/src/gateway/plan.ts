@@ -50,8 +50,10 @@ export function plan(
 
 function egressOf(flags: GatewayFlags, stored: Egress | undefined, subnet: Subnet, held: ReadonlySet<string>): Egress {
   const mode = modeOf(flags, stored, held)
-  if (mode !== 'rootless' && (flags.allow ?? flags.deny) !== undefined) {
-    throw new ConfigurationError(`--allow and --deny do not go with --egress ${mode}: they are for --egress rootless`)
+  if (mode !== 'rootless' && (flags.allow ?? flags.deny ?? flags.resolver) !== undefined) {
+    throw new ConfigurationError(
+      `--allow, --deny and --resolver do not go with --egress ${mode}: they are for --egress rootless`,
+    )
   }
   if (mode === 'kernel') {
     if (flags.egressIp === undefined) return { mode }
@@ -66,11 +68,13 @@ function egressOf(flags: GatewayFlags, stored: Egress | undefined, subnet: Subne
   for (const address of addresses) checkEgressAddress(address, subnet)
   if (mode === 'rootless') {
     const before = stored?.mode === 'rootless' ? stored : undefined
+    const resolver = flags.resolver ?? before?.resolver ?? 'none'
     return {
       mode,
       addresses: [...addresses],
       allow: [...(flags.allow ?? before?.allow ?? [])],
       deny: [...(flags.deny ?? before?.deny ?? [])],
+      ...(resolver === 'none' ? {} : { resolver }),
     }
   }
   const [address, ...more] = addresses

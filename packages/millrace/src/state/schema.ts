@@ -1,5 +1,5 @@
 import { ConfigurationError, parseAddress, parsePrefix } from '@millrace/core'
-import { parseDestinationRule } from '@millrace/layer-netstack'
+import { parseDestinationRule, readNameServer } from '@millrace/layer-netstack'
 import { decodeKey } from '@millrace/layer-wireguard'
 import * as v from 'valibot'
 import { parsePublicHost } from './public-host.ts'
@@ -57,6 +57,7 @@ const egress = v.variant(
         addresses: v.array(anyAddress, 'expected a list of addresses'),
         allow: destinations,
         deny: destinations,
+        resolver: v.optional(text('an address, or ADDRESS:PORT', readNameServer)),
       },
       objectProblem,
     ),

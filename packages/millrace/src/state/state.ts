@@ -12,6 +12,8 @@ interface RootlessEgress {
   /** Destinations open, or closed, besides the usual: see `sockets`. */
   readonly allow: readonly string[]
   readonly deny: readonly string[]
+  /** The name server that answers clients at the gateway's address. */
+  readonly resolver?: string | undefined
 }
 
 /** How the clients' packets leave. */

@@ -66,6 +66,11 @@ export function addGatewayCommand(program: Command): void {
       parseFlag.egressIp,
     )
     .option('--allow <destination,...>', 'destinations to open, or none; for --egress rootless', parseFlag.allow)
+    .option(
+      '--resolver <ip[:port]>',
+      "name server to answer clients with at the gateway's own address, or none (default: none); for --egress rootless",
+      parseFlag.resolver,
+    )
     .option('--deny <destination,...>', 'destinations to close, or none; for --egress rootless', parseFlag.deny)
     .option('--subnet <cidr>', 'IPv4 network of the tunnel, /8 to /30 (default: 10.7.0.0/24)', parseFlag.subnet)
     .option('--interface <name>', 'name of the TUN interface (default: millrace0)', parseFlag.interface)
@@ -76,7 +81,7 @@ export function addGatewayCommand(program: Command): void {
     )
     .option(
       '--dns <ip,...>',
-      'resolvers in the configurations of clients, or none (default: none, clients keep their own)',
+      'resolvers in the configurations of clients, or none (default: the gateway if it has a --resolver; else none, clients keep their own)',
       parseFlag.dns,
     )
     .option('--log <sample>', 'log one packet in so many, with its addresses; 0 for none', parseFlag.sample, 0)
