@@ -38,14 +38,15 @@ function check(values) {
   }
 }
 
-function whole(name, text) {
+/** A number from 1 on. Throws what is wrong. */
+export function whole(name, text) {
   const number = Number(text)
   if (Number.isInteger(number) && number > 0) return number
   throw new Error(`${name}: expected a whole number from 1, got "${text}"`)
 }
 
-/** A list with commas between; without one it is all there are. */
-function names(option, text, known) {
+/** A list with commas between; without one it is all there are. Throws what is wrong. */
+export function names(option, text, known) {
   const list = text?.split(',') ?? known
   const unknown = list.find((name) => !known.includes(name))
   if (unknown === undefined) return list

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { names, whole } from './options.mjs'
 import { GATEWAYS } from './rootless-gateways.mjs'
 import { GROUPS } from './rootless-measures.mjs'
 
@@ -29,18 +30,4 @@ export function readRootlessOptions() {
     console.error(`bench: ${error.message}`)
     process.exit(1)
   }
-}
-
-function whole(name, text) {
-  const number = Number(text)
-  if (Number.isInteger(number) && number > 0) return number
-  throw new Error(`${name}: expected a whole number from 1, got "${text}"`)
-}
-
-/** A list with commas between; without one it is all there are. */
-function names(option, text, known) {
-  const list = text?.split(',') ?? known
-  const unknown = list.find((name) => !known.includes(name))
-  if (unknown === undefined) return list
-  throw new Error(`${option}: expected some of ${known.join(', ')}, got "${unknown}"`)
 }

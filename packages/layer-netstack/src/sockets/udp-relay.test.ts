@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { decodePacket, describeBytes, ipv4, payload, udpSegment } from '@millrace/core/testing'
 import { loadNative } from '@millrace/native'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { RelayRig, SERVER, until } from '../test-support/relay-rig.ts'
 import type { SocketsEvent } from './flow-notes.ts'
 import type { SocketsOptions } from './options.ts'
@@ -66,14 +66,13 @@ function takeAllDescriptors(): number[] {
   }
 }
 
+const hasSystemCalls = loadNative().system !== undefined
+
 describe.each([
   ['by system calls (needs Linux, koffi)', true],
   ['by node:dgram', false],
 ])('%s', (_way, native) => {
-  if (native && loadNative().system === undefined) {
-    test.skip('is not tried', () => {})
-    return
-  }
+  beforeEach(({ skip }) => skip(native && !hasSystemCalls, 'needs Linux, koffi'))
   const start = (options: SocketsOptions = {}): Promise<RelayRig> =>
     RelayRig.start({ ...options, udp: { ...options.udp, ...(native ? {} : { native }) } })
 
