@@ -8,6 +8,7 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { CLIENT_END, congestionControl, EGRESS, GATEWAY_END, RootlessWorld, SERVER_END } from './lib/rootless-world.mjs'
+import { median } from './lib/statistics.mjs'
 
 const script = (name) => fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
 /** The link ends at a router, which loses what it forwards: of what it drops by itself a kernel would know. */
@@ -82,7 +83,6 @@ async function lose(percent) {
 }
 
 function report() {
-  const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
   console.log(`Mbit/s over a link of ${values.delay} ms each way; kernel: Linux, ${congestionControl()}`)
   for (const [i, { loss, title }] of cells.entries()) {
     const [kernel, ours] = [median(rates.kernel[i]), median(rates.netstack[i])]

@@ -53,8 +53,9 @@ export interface WireguardLayer extends DuplexLayer<Datagram, PeerPacket> {
  * Drops on the way up: `bad-length`, `bad-type`, `bad-mac1`, `initiation-not-authentic`, `initiation-replayed`,
  * `initiation-flood`, `unknown-peer`, `ephemeral-of-low-order`, `unknown-index`, `response-not-authentic`,
  * `cookie-not-authentic`, `under-load`, `rate-limited`, `handshake-queue-full`, `no-private-key`, `session-expired`,
- * `not-authentic`, `replayed`, `worker-queue-full`, `worker-lost`; on the way down: `no-endpoint`, `no-private-key`, `staged-overflow`, `handshake-failed`, `no-headroom`, `peer-removed`, `peer-key-of-low-order`, `pool-empty`, `worker-queue-full`,
- * `worker-lost`, `super-packet-unsupported`, `device-closed`.
+ * `not-authentic`, `replayed`, `pool-empty`, `worker-queue-full`, `worker-lost`, `device-closed`; on the way down:
+ * `no-endpoint`, `no-private-key`, `staged-overflow`, `handshake-failed`, `no-headroom`, `peer-removed`,
+ * `peer-key-of-low-order`, `pool-empty`, `worker-queue-full`, `worker-lost`, `super-packet-unsupported`, `device-closed`.
  */
 export function wireguard(options: WireguardOptions | ParsedConfig | string): WireguardLayer {
   if (typeof options === 'string') return wireguard(parseConfig(options))

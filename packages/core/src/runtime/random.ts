@@ -23,8 +23,9 @@ function nextWord(): number {
 }
 
 /**
- * The operating system's generator; what keys are made of. Words are drawn ahead, as they become indices and delays that
- * are no secret; what `fill` gives, which may become a key, lay nowhere before.
+ * The operating system's generator; what keys are made of. Words are drawn ahead: they become indices, ports and keys of
+ * hash tables, which nobody outside may foresee. What `fill` gives, of which keys of the cryptography are made, lay nowhere
+ * before.
  */
 export const systemRandom: Random = {
   fill: (target) => void randomFillSync(target),

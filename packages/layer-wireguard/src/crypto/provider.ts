@@ -72,5 +72,5 @@ export interface OneTimeAead {
   openOnce(key: Uint8Array, associated: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
 }
 
-/** The primitives that have more than one implementation. The hash has one: see blake2s-rounds.ts. */
+/** The primitives with an implementation of the machine's own. The hashes are chosen by themselves: see hashes.ts. */
 export interface CryptoProvider extends Aead, Curve, OneTimeAead {}

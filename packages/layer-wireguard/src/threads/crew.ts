@@ -17,7 +17,7 @@ export interface CrewOwner extends Completion {
   begin(): void
   end(): void
   /** A worker has died, and with it all of them: from now on this thread does everything itself. */
-  lost(cause: unknown): void
+  lost(): void
 }
 
 export interface CrewOptions {
@@ -78,7 +78,7 @@ export class Crew {
           resolve(code)
           if (this.#ending !== undefined) return
           logger.error({ err: cause, code }, 'wireguard: a worker has died; going on with one thread')
-          this.#ending = this.#end(true, cause ?? code)
+          this.#ending = this.#end(true)
         })
       })
     })
@@ -93,7 +93,7 @@ export class Crew {
 
   /** When it resolves there are no workers any more, and everything has come back. */
   stop(): Promise<void> {
-    this.#ending ??= this.#end(false, undefined)
+    this.#ending ??= this.#end(false)
     return this.#ending
   }
 
@@ -126,7 +126,7 @@ export class Crew {
     this.#ring.finish(job)
   }
 
-  async #end(isLost: boolean, cause: unknown): Promise<void> {
+  async #end(isLost: boolean): Promise<void> {
     this.#ring.stop()
     const late = isLost ? 0 : LAST_JOB
     const timer = setTimeout(() => {
@@ -134,11 +134,12 @@ export class Crew {
     }, late)
     await Promise.all(this.#exits)
     clearTimeout(timer)
+    // Before anything comes back: what that brings about is done by this thread, and not handed over to nobody.
+    if (isLost) this.#owner.lost()
     this.#owner.begin()
     this.ledger.settle(this.#performer, this.#owner)
     this.#ended = true
     this.#performer.forget()
-    if (isLost) this.#owner.lost(cause)
     this.#owner.end()
     this.#doorbell.close()
   }

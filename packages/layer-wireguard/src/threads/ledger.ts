@@ -33,7 +33,8 @@ export interface Completion {
 
 /** What a job is worth at least, unless there is no more: about 20 µs of work. A small message costs as much as 512 bytes. */
 const JOB_WEIGHT = 24 * 1024
-const MESSAGE_WEIGHT = 512
+/** Bytes that a message's fixed costs are worth. */
+export const MESSAGE_WEIGHT = 512
 /** Bytes of a message that needs no jumbo packet, and how many of the others may be under way: the pool is not ours alone. */
 const SMALL = 1856
 const MAX_LARGE = 48

@@ -6,6 +6,7 @@ import type { Keypair } from '../device/keypair.ts'
 import type { PeerState } from '../device/peer.ts'
 import type { Opener } from '../opener.ts'
 import { Crew, type CrewOwner } from './crew.ts'
+import { MESSAGE_WEIGHT } from './ledger.ts'
 import { WORKER_SCRIPT } from './worker-script.ts'
 
 /**
@@ -13,7 +14,6 @@ import { WORKER_SCRIPT } from './worker-script.ts'
  * super-packet, or 50 packets of full size. To wake a worker costs as much as to seal half of that.
  */
 const WORTH_IT = 96 * 1024
-const MESSAGE_WEIGHT = 512
 
 /** The layer that has the threads. */
 export interface ThreadsOwner {
@@ -61,7 +61,7 @@ export class Threads implements CrewOwner {
 
   /** As `handOver`, for the packets of a batch. */
   handOverFor(batch: Batch<Datagram> | Batch<PeerPacket>): HandOver | undefined {
-    if (this.#isLost) return undefined
+    if (this.#isLost || this.#stopping) return undefined
     return this.#crew.ledger.busy || isWorthIt(batch) ? this.#crew.ledger : undefined
   }
 
