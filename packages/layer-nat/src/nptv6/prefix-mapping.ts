@@ -59,6 +59,11 @@ export class PrefixMapping {
    * The word to change, or -1. Of prefixes up to /48 it is the subnet, of longer ones the first word of the interface
    * identifier that is not all ones. The identifier of all zeros is that of the routers (RFC 6296 §3.5).
    */
+  /** Whether the address at `at` has a counterpart on the other side. */
+  isTranslated(view: DataView, at: number): boolean {
+    return this.#wordOf(view, at) >= 0
+  }
+
   #wordOf(view: DataView, at: number): number {
     if (this.length <= SHORT) return view.getUint16(at + SUBNET * 2) === 0xffff ? -1 : SUBNET
     if (view.getUint32(at + 8) === 0 && view.getUint32(at + 12) === 0) return -1

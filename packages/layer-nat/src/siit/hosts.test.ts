@@ -36,6 +36,8 @@ describe('numbers of hosts', () => {
     expect([early, used].map((number) => hosts.nameOf(number))).toEqual(['fd00::b', 'fd00::c'])
     hosts.read(viewOf('fd00:2::1'), 0)
     expect([held, early, used].map((number) => hosts.nameOf(number))).toEqual(['fd00::a', '?', 'fd00::c'])
+    hosts.read(viewOf('fd00:2::2'), 0)
+    expect(hosts.nameOf(used)).toBe('fd00::c')
     hosts.release(held)
     expect(hosts.nameOf(held)).toBe('fd00::a')
     hosts.release(held)

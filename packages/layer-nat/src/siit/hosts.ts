@@ -38,6 +38,8 @@ export class Hosts implements AddressCodec {
   readonly #key1: number
   /** Buckets in which addresses were last found, by a few bits of them. */
   readonly #recent = new Int32Array(RECENT)
+  /** Orders those that nobody holds by when they were used. */
+  #uses = 0
   /** An address that is being hashed. */
   readonly #hashed = new Int32Array(4)
 
@@ -65,7 +67,7 @@ export class Hosts implements AddressCodec {
   read(view: DataView, at: number): number {
     let place = this.#find(view, at)
     if (place < 0) place = this.#add(view, at)
-    else if (this.#holders[place] === 0) this.#idle.use(place, 0, 0)
+    else if (this.#holders[place] === 0) this.#idle.use(place, 0, ++this.#uses)
     return this.#numbers[place] as number
   }
 
@@ -96,7 +98,7 @@ export class Hosts implements AddressCodec {
     const holders = place < 0 ? 0 : (this.#holders[place] as number)
     if (holders === 0) return
     this.#holders[place] = holders - 1
-    if (holders === 1) this.#idle.add(place, 0, 0)
+    if (holders === 1) this.#idle.add(place, 0, ++this.#uses)
   }
 
   /** A number for good. */
@@ -150,7 +152,7 @@ export class Hosts implements AddressCodec {
     let bucket = hash & this.#mask
     while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & this.#mask
     this.#buckets[bucket] = place + 1
-    this.#idle.add(place, 0, 0)
+    this.#idle.add(place, 0, ++this.#uses)
     return place
   }
 

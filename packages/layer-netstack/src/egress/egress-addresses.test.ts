@@ -113,6 +113,18 @@ test('pins may change: they are asked for each time, and one that is not ours gi
   expect(choose(pool, { name: 'phone' })).toBe('no-egress-address')
 })
 
+test('a function for pins that throws gives none, and is asked by name alone', () => {
+  const asked: string[] = []
+  const pool = egress({
+    pins: (name) => {
+      asked.push(name)
+      throw new Error('a bug of the program')
+    },
+  })
+  expect(choose(pool, { name: 'phone', id: 'a2V5' })).toBe('no-egress-address')
+  expect(asked).toEqual(['phone'])
+})
+
 test('per flow: every address has its turn, by the random start', () => {
   const pool = egress({ pick: 'per-flow', overflow: 'next' })
   expect([0, 1, 2, 3, 4].map((start) => choose(pool, peers[0]!, 4, 0, start))).toEqual([...POOL, POOL[0]])

@@ -1,13 +1,12 @@
 import { createHmac } from 'node:crypto'
 import type { Random } from '@millrace/core'
-import { type EgressAddress, type EgressOptions, type EgressSettings, readEgressOptions } from './egress-options.ts'
-
-/** Whose flow it is: a peer of the tunnel, or its inside address as text where packets have no peer. */
-export interface EgressOwner {
-  readonly name: string
-  /** The public key in base64, where the peer has one. */
-  readonly id?: string
-}
+import {
+  type EgressAddress,
+  type EgressOptions,
+  type EgressOwner,
+  type EgressSettings,
+  readEgressOptions,
+} from './egress-options.ts'
 
 /** Why there is no address: none of this family, none for this owner or all drained, or no port on those that it may have. */
 export type EgressRefusal = 'no-ipv4-egress' | 'no-ipv6-egress' | 'no-egress-address' | 'ports-exhausted'
@@ -60,7 +59,7 @@ export class EgressAddresses {
   choose(owner: EgressOwner, family: 4 | 6, attempt: number, start: number): EgressAddress | EgressRefusal {
     const { pick, overflow } = this.#settings
     if (this.#byFamily[family].length === 0) return family === 4 ? 'no-ipv4-egress' : 'no-ipv6-egress'
-    const pinned = this.#pinsOf(owner)
+    const pinned = this.#settings.pinsOf(owner)
     if (attempt > 0 && (overflow === 'refuse' || pinned !== undefined)) return 'ports-exhausted'
     const choices = pinned?.filter((address) => address.family === family) ?? this.#choicesOf(owner, family)
     const first = pick === 'per-flow' ? start % choices.length : 0
@@ -70,11 +69,6 @@ export class EgressAddresses {
       if (!this.#draining.has(choice) && seen++ === attempt) return choice
     }
     return seen === 0 ? 'no-egress-address' : 'ports-exhausted'
-  }
-
-  #pinsOf({ id, name }: EgressOwner): readonly EgressAddress[] | undefined {
-    const { pinsOf } = this.#settings
-    return (id === undefined ? undefined : pinsOf(id)) ?? pinsOf(name)
   }
 
   #choicesOf(owner: EgressOwner, family: 4 | 6): readonly EgressAddress[] {

@@ -31,6 +31,13 @@ export interface EgressOptions {
   readonly secret?: string
 }
 
+/** Whose flow it is: a peer of the tunnel, or its inside address as text where packets have no peer. */
+export interface EgressOwner {
+  readonly name: string
+  /** The public key in base64, where the peer has one. */
+  readonly id?: string
+}
+
 /** The egress addresses of a peer; undefined if it has none of its own. */
 type EgressPins = (name: string) => readonly string[] | undefined
 
@@ -49,8 +56,7 @@ export interface EgressSettings {
   readonly addresses: readonly EgressAddress[]
   readonly pick: EgressPick
   readonly overflow: 'refuse' | 'next'
-  /** By name, or by public key. */
-  readonly pinsOf: (key: string) => readonly EgressAddress[] | undefined
+  readonly pinsOf: (owner: EgressOwner) => readonly EgressAddress[] | undefined
 }
 
 const MAXIMUM_ADDRESSES = 256
@@ -74,13 +80,22 @@ export function readEgressOptions(options: EgressOptions): EgressSettings {
 
 function readPins(pins: EgressOptions['pins'] & {}, all: readonly EgressAddress[]): EgressSettings['pinsOf'] {
   if (typeof pins === 'function') {
-    return (name) => {
-      const named = pins(name)
+    return ({ name }) => {
+      const named = asked(pins, name)
       return named === undefined ? undefined : all.filter(({ address }) => named.includes(address))
     }
   }
   const read = new Map(Object.entries(pins).map(([name, pinned]) => [name, readPin(name, pinned, all)] as const))
-  return (name) => read.get(name)
+  return ({ id, name }) => (id === undefined ? undefined : read.get(id)) ?? read.get(name)
+}
+
+/** One that throws names no address: the flow is refused. */
+function asked(pins: EgressPins, name: string): readonly string[] | undefined {
+  try {
+    return pins(name)
+  } catch {
+    return []
+  }
 }
 
 function readAddress(text: string, index: number): EgressAddress {

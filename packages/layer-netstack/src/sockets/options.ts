@@ -1,5 +1,5 @@
 import { ConfigurationError, type Prefix, parseAddress, systemRandom } from '@millrace/core'
-import { duration } from '../egress/checks.ts'
+import { duration, whole } from '../egress/checks.ts'
 import { DestinationPolicy, type DestinationPolicyOptions } from '../egress/destination-policy.ts'
 import { EgressAddresses } from '../egress/egress-addresses.ts'
 import type { EgressOptions } from '../egress/egress-options.ts'
@@ -88,7 +88,7 @@ export function readOptions(options: SocketsOptions): SocketsSettings {
   }
   duration('dialTimeout', settings.dialTimeout)
   for (const address of settings.gatewayAddresses) parseAddress(address, 'sockets gatewayAddress')
-  if (options.nameServer !== undefined) readNameServer(options.nameServer)
+  if (options.nameServer !== undefined) checkNameServer(options.nameServer, settings)
   // Made to be checked: what belongs to a running stack is made when it starts.
   new DestinationPolicy({ ...policyOf(settings), hostAddresses: () => [] })
   new EgressAddresses(settings.egress, systemRandom)
@@ -100,7 +100,20 @@ export function readOptions(options: SocketsOptions): SocketsSettings {
   return settings
 }
 
-function checkOutlets({ native, offload }: Partial<SocketsUdpOptions> = {}): void {
+/** Without an address of its family on either side it could never answer. */
+function checkNameServer(text: string, { gatewayAddresses, egress }: SocketsSettings): void {
+  const { length } = readNameServer(text).address
+  const sides = { 'the gateway': gatewayAddresses, 'the egress': egress.addresses }
+  for (const [what, addresses] of Object.entries(sides)) {
+    if (addresses.some((address) => parseAddress(address).bytes.length === length)) continue
+    throw new ConfigurationError(`sockets nameServer: expected ${what} to have an address of the family of ${text}`)
+  }
+}
+
+function checkOutlets({ native, offload, receiveBuffer, sendBuffer }: Partial<SocketsUdpOptions> = {}): void {
+  for (const [name, value] of Object.entries({ receiveBuffer, sendBuffer })) {
+    if (value !== undefined) whole(`udp ${name}`, value, 1, 2 ** 30)
+  }
   for (const [name, value] of Object.entries({
     native,
     'offload send': offload?.send,

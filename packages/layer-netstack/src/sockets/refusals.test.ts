@@ -216,6 +216,15 @@ test('a port that another program has is passed over', async () => {
 test('options that cannot be are named', () => {
   const egressIp = '192.0.2.1'
   expect(() => sockets({})).toThrow('sockets egressIp: expected the address')
+  expect(() => sockets({ egressIp: '127.0.0.1', udp: { receiveBuffer: -1 } })).toThrow(
+    'sockets udp receiveBuffer: expected',
+  )
+  expect(() => sockets({ egressIp: '127.0.0.1', nameServer: '9.9.9.9' })).toThrow(
+    'expected the gateway to have an address of the family',
+  )
+  expect(() => sockets({ egressIp: '127.0.0.1', nameServer: '2620:fe::fe', gatewayAddress: 'fd00::1' })).toThrow(
+    'expected the egress to have an address of the family',
+  )
   expect(() => sockets({ egressIp: '127.0.0.1', nameServer: 'dns' })).toThrow(
     'sockets nameServer: expected an IPv4 or IPv6',
   )

@@ -46,8 +46,8 @@ export class UdpFlow implements OutletOwner {
 
   /** Returns why it goes no further, or undefined. */
   send(remote: UdpRemote, bytes: Uint8Array, now: number): string | undefined {
-    if (this.#owner.gate.names?.isAt(remote.address, remote.port))
-      return this.#ask(this.#owner.gate.names, remote, bytes, now)
+    const { names } = this.#owner.gate
+    if (names?.isAt(remote.address, remote.port)) return this.#ask(names, remote, bytes, now)
     const last = this.#last
     if (!last.is(remote.address, remote.port, now)) {
       const forbidden = this.#owner.gate.forbids(this.#requestTo(remote), now)
@@ -74,16 +74,19 @@ export class UdpFlow implements OutletOwner {
 
   /** To the name server, from a socket of its own, whose answers come from the address that was asked. */
   #ask(names: NameService, remote: UdpRemote, bytes: Uint8Array, now: number): string | undefined {
-    const { port } = remote
-    const asked = remote.address.slice()
-    const key = destinationKey(asked, port)
-    const owner: OutletOwner = {
-      received: (answer, _address, _port, segmentSize) => this.#owner.received(this, answer, asked, port, segmentSize),
-      failed: (code, _to, datagrams) => this.#owner.failed(this, code, { address: asked, port }, datagrams),
-    }
-    const request = { ...this.#requestTo(names), isService: true }
-    const outlet = this.#outlets.get(key) ?? this.#open(key, request, owner, now)
+    const key = destinationKey(remote.address, remote.port)
+    const outlet = this.#outlets.get(key) ?? this.#openService(key, names, remote, now)
     return typeof outlet === 'string' ? outlet : outlet.send(bytes, names)
+  }
+
+  #openService(key: string, names: NameService, remote: UdpRemote, now: number): UdpOutlet | string {
+    const asked = { address: remote.address.slice(), port: remote.port }
+    const owner: OutletOwner = {
+      received: (answer, _address, _port, segmentSize) =>
+        this.#owner.received(this, answer, asked.address, asked.port, segmentSize),
+      failed: (code, _to, datagrams) => this.#owner.failed(this, code, asked, datagrams),
+    }
+    return this.#open(key, { ...this.#requestTo(names), isService: true }, owner, now)
   }
 
   #open(key: string, request: FlowRequest, owner: OutletOwner, now: number): UdpOutlet | string {

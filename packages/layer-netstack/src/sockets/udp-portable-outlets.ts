@@ -105,7 +105,11 @@ class PortableOutlet implements UdpOutlet {
     try {
       socket.bind({ address: egress.address, port, exclusive: true })
       const to = this.#connectedTo
-      if (to !== undefined && failure === undefined) socket.connect(to.port, this.#text(to.address))
+      if (to !== undefined && failure === undefined) {
+        socket.connect(to.port, this.#text(to.address))
+        // Throws if the system has refused it, which it tells only in a later turn.
+        socket.remoteAddress()
+      }
     } catch (error) {
       onError(error as NodeJS.ErrnoException)
     }

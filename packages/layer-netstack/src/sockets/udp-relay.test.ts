@@ -121,6 +121,19 @@ describe.each([
     expect(from).toHaveLength(1)
   })
 
+  test('a name server to which there is no way is a drop, and nothing throws', async () => {
+    // From loopback no socket gets there: the system refuses to connect.
+    await using rig = await start({ nameServer: '198.51.100.1', gatewayAddress: '10.9.0.1' })
+    const question = ipv4(
+      { source: '10.9.0.2', destination: '10.9.0.1' },
+      udpSegment({ sourcePort: 7000, destinationPort: 53 }, 'a name'),
+    )
+    rig.client.send(question, question)
+    await until(() => rig.running.drops().length > 0)
+    expect(rig.running.drops().map(({ reason }) => reason)).not.toContain('layer-threw')
+    await until(() => rig.running.pool.inUse === 0)
+  })
+
   test('what was not asked for does not reach the client', async () => {
     await using rig = await start()
     const { port, from } = await echoServer()

@@ -23,6 +23,7 @@ describe('options of TCP', () => {
     { sendBuffer: 100 },
     { receiveBuffer: 2 ** 31 },
     { memory: Number.NaN },
+    { memory: 2 ** 31 + 1 },
     { mtu: 575 },
     { keepaliveProbes: 0 },
     { userTimeout: -1 },

@@ -71,7 +71,8 @@ export function readTcpOptions(options: TcpOptions = {}): TcpSettings {
   // The window of RFC 7323 §2.3 ends at 2^30.
   whole(settings, 'sendBuffer', 2048, 2 ** 30)
   whole(settings, 'receiveBuffer', 2048, 2 ** 30)
-  whole(settings, 'memory', 65_536, 2 ** 33)
+  // Places in it are signed numbers of 32 bits.
+  whole(settings, 'memory', 65_536, 2 ** 31)
   whole(settings, 'mtu', 576, 65_535)
   whole(settings, 'keepaliveIdle', 0, DAY)
   whole(settings, 'keepaliveInterval', 1, DAY)

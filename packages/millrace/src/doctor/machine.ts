@@ -82,7 +82,7 @@ export function openFiles(): Finding | undefined {
 
 /** `told`: what `--egress-ip` said. */
 export async function egress(told: readonly string[]): Promise<readonly Finding[]> {
-  if (told.length === 0) return [await ownAddress(4), await ownAddress(6)]
+  if (told.length === 0) return ownAddresses(await sourceAddress(4), await sourceAddress(6))
   const findings: Finding[] = []
   for (const address of told) {
     const isHere = await canBind(address)
@@ -97,9 +97,18 @@ export async function egress(told: readonly string[]): Promise<readonly Finding[
   return findings
 }
 
-async function ownAddress(family: 4 | 6): Promise<Finding> {
-  const [name, address] = ['egress', await sourceAddress(family)]
-  if (address !== undefined) return { name, state: 'good', text: `IPv${family} from ${address}` }
-  if (family === 6) return { name, state: 'limited', text: "no IPv6: clients' IPv6 is refused, not leaked" }
-  return { name, state: 'limited', text: 'no IPv4 default route', advice: 'name an address with --egress-ip' }
+function ownAddresses(ipv4: string | undefined, ipv6: string | undefined): readonly Finding[] {
+  const name = 'egress'
+  const advice = 'name an address with --egress-ip'
+  if (ipv4 === undefined && ipv6 === undefined) {
+    return [{ name, state: 'failed', text: 'no default route, so no address to go out from', advice }]
+  }
+  return [
+    ipv4 === undefined
+      ? { name, state: 'limited', text: 'no IPv4 default route', advice }
+      : { name, state: 'good', text: `IPv4 from ${ipv4}` },
+    ipv6 === undefined
+      ? { name, state: 'limited', text: "no IPv6: clients' IPv6 is refused, not leaked" }
+      : { name, state: 'good', text: `IPv6 from ${ipv6}` },
+  ]
 }

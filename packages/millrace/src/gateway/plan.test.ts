@@ -84,6 +84,12 @@ describe('a later plan', () => {
   })
 })
 
+test('auto looks at the addresses of the state, too', () => {
+  const egress = { mode: 'rootless', addresses: ['198.51.100.5'], allow: [], deny: [] } as const
+  const held = new Set(['198.51.100.5'])
+  expect(plan(makeState({ egress }), { egress: 'auto' }, random, held).egress).toEqual(egress)
+})
+
 describe('refuses what contradicts', () => {
   const tun = makeState({ egress: { mode: 'tun', address: '203.0.113.7' } })
   test.each([

@@ -15,8 +15,8 @@ const DEFAULT_INTERFACE = 'millrace0'
 const FIRST_PEER = 'client1'
 
 /**
- * What the flags make of a stored state, or of none: new keys and one client. `held` are the addresses of the flags that
- * sockets of this machine can be bound to. Reads and writes nothing.
+ * What the flags make of a stored state, or of none: new keys and one client. `held` are the egress
+ * addresses of flags and state that sockets of this machine can be bound to. Reads and writes nothing.
  */
 export function plan(
   stored: GatewayState | undefined,
@@ -95,7 +95,8 @@ function modeOf({ egress, egressIp }: GatewayFlags, stored: Egress | undefined, 
   return onlyByTun ? 'tun' : 'rootless'
 }
 
-function addressesOf(egress: Egress | undefined): readonly string[] {
+/** The egress addresses that a state names. */
+export function addressesOf(egress: Egress | undefined): readonly string[] {
   if (egress?.mode === 'rootless') return egress.addresses
   return egress?.mode === 'tun' ? [egress.address] : []
 }

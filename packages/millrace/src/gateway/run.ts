@@ -11,7 +11,7 @@ import type { GatewayFlags } from './flags.ts'
 import { PeerFollower } from './follow.ts'
 import type { Host } from './host.ts'
 import { isPrivateEndpoint } from './outside.ts'
-import { plan } from './plan.ts'
+import { addressesOf, plan } from './plan.ts'
 import type { Presentation } from './present.ts'
 import { PrivilegedWayOut } from './privileged.ts'
 import { RootlessWayOut } from './rootless.ts'
@@ -62,7 +62,7 @@ class GatewayProcess {
   async run(): Promise<void> {
     const { store, flags, runtime, host, sample, threads, signal } = this.#run
     const stored = store.load()
-    const wanted = plan(stored, flags, runtime.get(RANDOM), await heldOf(flags))
+    const wanted = plan(stored, flags, runtime.get(RANDOM), await heldOf(flags.egressIp ?? addressesOf(stored?.egress)))
     const isRootless = wanted.egress.mode === 'rootless'
     const wayOut = isRootless ? new RootlessWayOut() : new PrivilegedWayOut(host(), store.directory, this.#logger)
     const isNew = !existsSync(store.directory)
@@ -123,10 +123,10 @@ class GatewayProcess {
   }
 }
 
-/** Of the addresses that the flags name, those that sockets here can be bound to. */
-async function heldOf({ egressIp = [] }: GatewayFlags): Promise<ReadonlySet<string>> {
+/** Of the addresses, those that sockets here can be bound to. */
+async function heldOf(addresses: readonly string[]): Promise<ReadonlySet<string>> {
   const held = new Set<string>()
-  for (const address of egressIp) if (await canBind(address)) held.add(address)
+  for (const address of addresses) if (await canBind(address)) held.add(address)
   return held
 }
 

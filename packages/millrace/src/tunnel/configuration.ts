@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigurationError } from '@millrace/core'
+import { ConfigurationError, parseAddress } from '@millrace/core'
 import {
   type HostPort,
   type ParsedConfig,
@@ -90,6 +90,7 @@ function planOfOptions(options: TunnelOptions): TunnelPlan {
   const { privateKey, peers, addresses, dns = [], dnsSearch = [], mtu = MTU, listenPort = 0 } = options
   if (!Array.isArray(peers) || peers.length === 0) throw new ConfigurationError('tunnel peers: expected at least one')
   if (privateKey === undefined) throw new ConfigurationError('tunnel privateKey: expected a key in base64')
+  for (const server of dns) parseAddress(server, 'tunnel dns')
   const layer = wireguard({ privateKey, peers, mtu })
   const endpoints = new Map<string, string>()
   for (const { publicKey, endpoint } of peers) if (endpoint !== undefined) endpoints.set(publicKey, endpoint)

@@ -60,6 +60,10 @@ describe('a configuration', () => {
     [`[Interface]\nPrivateKey = ${key}\nAddress = 10.0.0.2\n`, 'tunnel: expected a [Peer], got none'],
     [{ privateKey: key, addresses: ['10.0.0.2'], peers: [] }, 'tunnel peers: expected at least one'],
     [
+      { privateKey: key, addresses: ['10.0.0.2'], peers: [{ publicKey: key, allowedIps: [] }], dns: ['dns.example'] },
+      'tunnel dns: expected an IPv4 or IPv6 address, got "dns.example"',
+    ],
+    [
       { privateKey: key, addresses: [], peers: [peer] },
       'netstack addresses: expected at least one, as "10.0.0.2", got none',
     ],

@@ -37,7 +37,8 @@ export interface TunnelStatistics {
 
 /**
  * A WireGuard tunnel of this program's own; see `connect`. Whatever it opens, the tunnel reaches what the allowed IPs of
- * its peers contain; all else is `EHOSTUNREACH` at once. Nothing of it ever goes past the tunnel, names included.
+ * its peers contain; all else is `EHOSTUNREACH` at once. Nothing of it ever goes past the tunnel, names
+ * included, but for the look-up of a peer's own endpoint.
  */
 export class Tunnel implements AsyncDisposable {
   /** Its own addresses. */

@@ -10,7 +10,8 @@ FILE is a configuration as wg-quick and WireGuard's apps have it. Nothing of
 this machine is changed and no privileges are needed: the tunnel is this
 program's own, and only what comes to the places below goes through it. What
 its AllowedIPs do not contain cannot be reached. Names are looked up through
-the tunnel, at the DNS of the configuration, and never outside.
+the tunnel, at the DNS of the configuration, and never outside, but for that of
+a peer's own Endpoint.
 
 LOCAL and REMOTE are HOST:PORT or [IPV6]:PORT. PORT alone is, where this
 machine listens or is connected to, on 127.0.0.1; inside the tunnel, at all
