@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { TunHandle } from '@millrace/layer-tun'
 import { enterNetworkNamespace, nativeSystem } from '@millrace/native/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { MILLRACE_WG, socketOf, WgDaemon } from './support/millrace-wg.ts'
+import { MILLRACE_WG, MILLRACE_WG_COMMAND, socketOf, WgDaemon } from './support/millrace-wg.ts'
 import { missingForNamespaces, Namespace, needs, run } from './support/netns.ts'
 import { keyPair } from './support/scenario-end.ts'
 
@@ -16,6 +16,11 @@ const WITHIN = { timeout: 10_000, interval: 20 }
 const KEY = Buffer.alloc(32, 0x48).toString('base64')
 const name = `mw${process.pid}a`
 const other = `mw${process.pid}b`
+/** The command that is installed, which is a shell's, and the program without one. */
+const starters: [title: string, command: string[]][] = [
+  ['the command', [MILLRACE_WG_COMMAND]],
+  ['the program', ['node', MILLRACE_WG]],
+]
 
 describe.skipIf(missing.length > 0)(`millrace-wg${needs(missing)}`, () => {
   let namespace: Namespace
@@ -33,10 +38,11 @@ describe.skipIf(missing.length > 0)(`millrace-wg${needs(missing)}`, () => {
   const link = (where: Namespace): string => where.run('ip', 'link', 'show', name)
   const isUp = (daemon: WgDaemon): boolean => daemon.ports.length > 0
 
-  test('is ready when it exits, and the deleted interface ends it; the same name starts again at once', async () => {
+  const title = '%s is done when it is ready, and the deleted interface ends it; the same name starts again at once'
+  test.each(starters)(title, async (_, starter) => {
     for (let round = 0; round < 3; round++) {
       const before = performance.now()
-      const daemon = await WgDaemon.start(name, namespace)
+      const daemon = await WgDaemon.start(name, namespace, starter)
       // 0.5 s where the machine has nothing else to do.
       expect(performance.now() - before).toBeLessThan(5000)
       expect(link(namespace)).toContain('mtu 1420')
@@ -159,30 +165,41 @@ describe.skipIf(missing.length > 0)(`millrace-wg${needs(missing)}`, () => {
     }
   })
 
-  test('what keeps it from starting is one line and the exit code 1', async () => {
+  test.each(starters)('%s says in one line what keeps it from starting, exit code 1', async (_, starter) => {
     const daemon = await WgDaemon.start(name, namespace)
-    const failure = (...command: readonly string[]): string => {
-      const args = ['netns', 'exec', namespace.name, ...command]
+    const failure = (variables: readonly string[], ...words: readonly string[]): string => {
+      const args = ['netns', 'exec', namespace.name, 'env', ...variables, ...starter, ...words]
       const { status, stdout, stderr } = spawnSync('ip', args, { encoding: 'utf8' })
       expect([status, stdout]).toEqual([1, ''])
       return stderr
     }
     const exists = `millrace-wg: tun: there is an interface named ${name} already; `
-    expect(failure('node', MILLRACE_WG, name)).toMatch(new RegExp(`^${exists}.*\n$`))
+    expect(failure([], name)).toMatch(new RegExp(`^${exists}.*\n$`))
     // The name is free where it is now, but its daemon lives.
     namespace.run('ip', 'link', 'set', name, 'netns', elsewhere.name)
-    expect(failure('node', MILLRACE_WG, name)).toMatch(/^millrace-wg: unix socket in use: .*\n$/)
+    expect(failure([], name)).toMatch(/^millrace-wg: unix socket in use: .*\n$/)
     expect(namespace.run('ip', '-br', 'link')).not.toContain(name)
     expect(daemon.show('listen-port')).toBe('0')
 
-    expect(failure('node', MILLRACE_WG)).toBe('millrace-wg: usage: millrace-wg [-f|--foreground] INTERFACE\n')
-    const descriptors = 'millrace-wg: WG_TUN_FD and WG_UAPI_FD: expected open file descriptors\n'
-    expect(failure('env', 'WG_TUN_FD=99', 'node', MILLRACE_WG, other)).toBe(descriptors)
+    const usage = 'millrace-wg: usage: millrace-wg [-f|--foreground] INTERFACE\n'
+    for (const words of [[], ['-f'], [name, other], ['--help']]) expect(failure([], ...words)).toBe(usage)
+    for (const heard of [[], ['LOG_LEVEL=error']]) {
+      const notOpen =
+        /^millrace-wg: (tun fd: descriptor 99 is no TUN device|WG_TUN_FD and WG_UAPI_FD: expected open) .*\n$/
+      expect(failure(['WG_TUN_FD=99', ...heard], other)).toMatch(notOpen)
+      expect(failure(['MILLRACE_THREADS=all', ...heard], other)).toMatch(
+        /^millrace-wg: MILLRACE_THREADS: expected .*\n$/,
+      )
+    }
     const noTun = 'millrace-wg: tun fd: descriptor 0 is no TUN device (ENOTTY)\n'
-    expect(failure('env', 'WG_TUN_FD=0', 'node', MILLRACE_WG, '-f', other)).toBe(noTun)
+    expect(failure(['WG_TUN_FD=0'], '-f', other)).toBe(noTun)
   })
 
-  test.each(['foreground', 'background'])('takes TUN and socket as open descriptors, in the %s', async (kind) => {
+  const ways: [title: string, command: string[]][] = [
+    ...starters,
+    ...starters.map(([title, starter]): [string, string[]] => [`${title} in the foreground`, [...starter, '-f']]),
+  ]
+  test.each(ways)('%s takes TUN and socket as open descriptors', async (_, [program = '', ...words]) => {
     const inside = enterNetworkNamespace()
     const handle = TunHandle.create(nativeSystem(), name)
     const bound = `${socketOf(name)}.bound`
@@ -193,17 +210,17 @@ describe.skipIf(missing.length > 0)(`millrace-wg${needs(missing)}`, () => {
       const { fd } = (listener as unknown as { readonly _handle: { readonly fd: number } })._handle
       // 5 and 6, to see whether it goes by the numbers it is told.
       const env = { ...process.env, WG_TUN_FD: '5', WG_UAPI_FD: '6' }
-      const args = [MILLRACE_WG, ...(kind === 'foreground' ? ['-f'] : []), 'ignored']
       const stdio = ['ignore', 'inherit', 'inherit', 'ignore', 'ignore', handle.fd, fd] as const
-      const child = spawn(process.execPath, args, { env, stdio: [...stdio] })
+      const isForeground = words.includes('-f')
+      const child = spawn(program, [...words, 'ignored'], { env, stdio: [...stdio] })
       const exit = once(child, 'exit')
       listener.close()
       handle.close()
-      if (kind === 'background') expect((await exit)[0]).toBe(0)
+      if (!isForeground) expect((await exit)[0]).toBe(0)
       expect(run('wg', 'show', name, 'listen-port')).toBe('0\n')
       expect(run('ip', '-br', 'link')).toContain(name)
       rmSync(socketOf(name))
-      if (kind === 'foreground') expect((await exit)[0]).toBe(0)
+      if (isForeground) expect((await exit)[0]).toBe(0)
       await expect.poll(() => run('ip', '-br', 'link'), WITHIN).not.toContain(name)
     } finally {
       listener.close()

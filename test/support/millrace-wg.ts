@@ -4,6 +4,10 @@ import { expect } from 'vitest'
 import type { Namespace } from './netns.ts'
 
 export const MILLRACE_WG: string = fileURLToPath(new URL('../../packages/millrace/dist/cli/wg.js', import.meta.url))
+/** The command as it is installed. */
+export const MILLRACE_WG_COMMAND: string = fileURLToPath(
+  new URL('../../packages/millrace/bin/millrace-wg', import.meta.url),
+)
 const WITHIN = { timeout: 10_000, interval: 20 }
 
 /** `millrace-wg NAME` in a namespace, run until it says by its exit that the interface is ready. */
@@ -18,9 +22,9 @@ export class WgDaemon {
     this.pid = pid
   }
 
-  static async start(name: string, namespace: Namespace): Promise<WgDaemon> {
+  static async start(name: string, namespace: Namespace, command = [MILLRACE_WG_COMMAND]): Promise<WgDaemon> {
     const before = new Set(namespace.pids)
-    await namespace.exec('node', MILLRACE_WG, name)
+    await namespace.exec(...command, name)
     return WgDaemon.running(name, namespace, before)
   }
 
