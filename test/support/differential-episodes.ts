@@ -1,4 +1,5 @@
 import { parseSocketAddress } from '@millrace/core'
+import { nodeCrypto } from '../../packages/layer-wireguard/src/crypto/node.ts'
 import { CookieChecker } from '../../packages/layer-wireguard/src/proto/cookies.ts'
 import { below, bytesOf, pick } from './differential-inner.ts'
 import { newKeyPair, type Session } from './differential-peer.ts'
@@ -181,7 +182,7 @@ const ANYWHERE = parseSocketAddress('192.0.2.1:1')
 
 /** A cookie reply as `from` would make it. Whether a mac2 was made with its cookie can be asked later. */
 function cookieReply({ peer, random }: Scene, from: Uint8Array, message: Uint8Array): Uint8Array {
-  const checker = new CookieChecker(from, () => random)
+  const checker = new CookieChecker(from, { random, crypto: nodeCrypto })
   peer.cookies.push((response) => checker.verifyMac2(response, ANYWHERE, 0))
   return checker.reply(message, ANYWHERE, 0)
 }

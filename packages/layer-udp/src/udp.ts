@@ -6,6 +6,7 @@ import {
   EnvironmentError,
   type Service,
   WIRE,
+  WIRE_SHEDDING,
   WIRE_SUPER_PACKETS,
   type WireControl,
 } from '@millrace/core'
@@ -96,7 +97,8 @@ class Udp implements UdpEndpoint {
       throw explained(error as NodeJS.ErrnoException, this.#port, this.#address)
     }
     context.provide(WIRE, this)
-    const { superPackets } = this.#wire
+    const { superPackets, shedding } = this.#wire
+    if (shedding !== undefined) context.provide(WIRE_SHEDDING, shedding)
     if (superPackets !== undefined) context.provide(WIRE_SUPER_PACKETS, superPackets)
   }
 

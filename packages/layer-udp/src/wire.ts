@@ -1,4 +1,4 @@
-import type { Batch, Context, Datagram, Service, WireSuperPackets } from '@millrace/core'
+import type { Batch, Context, Datagram, Service, WireShedding, WireSuperPackets } from '@millrace/core'
 import type { Offloads } from './options.ts'
 
 /** Open sockets of either kind. `udp()` opens one at start, and forgets it at stop. */
@@ -8,6 +8,8 @@ export interface Wire {
   readonly offload: Offloads
   /** Undefined where each datagram comes in by itself. */
   readonly superPackets: WireSuperPackets | undefined
+  /** Undefined where nothing can be lost on purpose. */
+  readonly shedding: WireShedding | undefined
   serve(batch: Batch<Datagram>): void
   /** Rejects with the system's error, and changes nothing, if the port cannot be had. */
   setPort(port: number): Promise<void>

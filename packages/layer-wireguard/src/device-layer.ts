@@ -14,8 +14,10 @@ import {
   systemRandom,
   type Timer,
   WIRE,
+  WIRE_SHEDDING,
   WIRE_SUPER_PACKETS,
   type WireControl,
+  type WireShedding,
 } from '@millrace/core'
 import type { Observable } from 'rxjs'
 import { Subject } from 'rxjs/internal/Subject'
@@ -34,9 +36,13 @@ import { Opener } from './opener.ts'
 import { checkThreads, parsePeer } from './options.ts'
 import { type LookupPeer, PeerLookup } from './peer-lookup.ts'
 import { PeerSet } from './peer-set.ts'
+import { MESSAGE_INITIATION, MESSAGE_RESPONSE } from './proto/messages.ts'
 import type { Threads, ThreadsOwner } from './threads/threads.ts'
 import type { UapiTarget } from './uapi/target.ts'
 import type { WireguardLayer, WireguardOptions } from './wireguard.ts'
+
+/** Messages of anybody, as they begin: a session's are not among them. */
+const HANDSHAKES = [MESSAGE_INITIATION, MESSAGE_RESPONSE]
 
 /** Joins a `Device` to a stack: gives it the time and the packets, takes what it makes, and wakes it. */
 export class DeviceLayer implements WireguardLayer {
@@ -58,6 +64,7 @@ export class DeviceLayer implements WireguardLayer {
   readonly #lookupPeer: LookupPeer | undefined
   #publicKey: Uint8Array | undefined
   #wireControl: WireControl | undefined
+  #shedding: WireShedding | undefined
   #lookup: PeerLookup | undefined
   #names: NamedEndpoints | undefined
   #timer: Timer | undefined
@@ -142,6 +149,7 @@ export class DeviceLayer implements WireguardLayer {
   start(context: Context): void | Promise<void> {
     this.#context = context
     this.#wireControl = context.find(WIRE)
+    this.#shedding = context.find(WIRE_SHEDDING)
     const { pool } = context
     this.#bursts = new Spare(() => new Burst<Datagram>(pool))
     this.#own = this.#bursts.take()
@@ -182,6 +190,7 @@ export class DeviceLayer implements WireguardLayer {
     if (opener === undefined) return
     this.#step(this.#threads?.handOverFor(batch))
     opener.open(batch)
+    if (this.#device.underLoad) this.#shedding?.overloaded(HANDSHAKES)
     this.#finish()
     opener.serve(inner)
     this.#openers?.giveBack(opener)

@@ -18,11 +18,13 @@ export const Errno = {
   EMFILE: 24,
   EBADFD: 77,
   EMSGSIZE: 90,
+  EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
   ENETUNREACH: 101,
   ENOBUFS: 105,
   ECONNREFUSED: 111,
   EHOSTUNREACH: 113,
+  EINPROGRESS: 115,
 } as const
 
 const names = new Map<number, string>([

@@ -17,11 +17,14 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const read = bind<Transfer>('read', 'intptr_t', ['int', 'size_t', 'size_t'])
   const write = bind<Transfer>('write', 'intptr_t', ['int', 'size_t', 'size_t'])
   const readv = bind<Transfer>('readv', 'intptr_t', ['int', 'size_t', 'int'])
+  const writev = bind<Transfer>('writev', 'intptr_t', ['int', 'size_t', 'int'])
   const ioctl = bind<Transfer>('ioctl', 'int', ['int', 'ulong', 'size_t'])
   const socket = bind<Transfer>('socket', 'int', ['int', 'int', 'int'])
   const bindAddress = bind<Transfer>('bind', 'int', ['int', 'size_t', 'uint'])
   const connect = bind<Transfer>('connect', 'int', ['int', 'size_t', 'uint'])
   const setsockopt = bind<Five>('setsockopt', 'int', ['int', 'int', 'int', 'size_t', 'uint'])
+  const getsockopt = bind<Five>('getsockopt', 'int', ['int', 'int', 'int', 'size_t', 'size_t'])
+  const shutdown = bind<(fd: number, how: number) => number>('shutdown', 'int', ['int', 'int'])
   const sendto = bind<Six>('sendto', 'intptr_t', ['int', 'size_t', 'size_t', 'int', 'size_t', 'uint'])
   const recv = bind<Four>('recv', 'intptr_t', ['int', 'size_t', 'size_t', 'int'])
   const sendmmsg = bind<Four>('sendmmsg', 'int', ['int', 'size_t', 'uint', 'int'])
@@ -47,11 +50,14 @@ export function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     read: (fd, address, size) => checked(read(fd, address, size)),
     write: (fd, address, size) => checked(write(fd, address, size)),
     readv: (fd, vector, count) => checked(readv(fd, vector, count)),
+    writev: (fd, vector, count) => checked(writev(fd, vector, count)),
     ioctl: (fd, request, address) => checked(ioctl(fd, request, address)),
     socket: (family, type, protocol) => checked(socket(family, type, protocol)),
     bind: (fd, address, size) => checked(bindAddress(fd, address, size)),
     connect: (fd, address, size) => checked(connect(fd, address, size)),
     setsockopt: (fd, level, option, address, size) => checked(setsockopt(fd, level, option, address, size)),
+    getsockopt: (fd, level, option, address, size) => checked(getsockopt(fd, level, option, address, size)),
+    shutdown: (fd, how) => checked(shutdown(fd, how)),
     sendto: (fd, address, size, flags, to, toSize) => checked(sendto(fd, address, size, flags, to, toSize)),
     recv: (fd, address, size, flags) => checked(recv(fd, address, size, flags)),
     sendmmsg: (fd, messages, count, flags) => checked(sendmmsg(fd, messages, count, flags)),

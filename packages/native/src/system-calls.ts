@@ -15,12 +15,17 @@ export interface SystemCalls {
   write(fd: number, address: number, size: number): number
   /** readv(2) into the `count` struct iovec of 16 bytes at `vector`. */
   readv(fd: number, vector: number, count: number): number
+  /** writev(2) of the same. */
+  writev(fd: number, vector: number, count: number): number
   /** ioctl(2) with a pointer to its argument. */
   ioctl(fd: number, request: number, address: number): number
   socket(family: number, type: number, protocol: number): number
   bind(fd: number, address: number, size: number): number
   connect(fd: number, address: number, size: number): number
   setsockopt(fd: number, level: number, option: number, address: number, size: number): number
+  /** getsockopt(2); `size` is where a u32 lies, the room at `address` before and the length of the value after. */
+  getsockopt(fd: number, level: number, option: number, address: number, size: number): number
+  shutdown(fd: number, how: number): number
   /** sendto(2). `to` 0 and `toSize` 0 send to whom the socket is connected, or to the kernel for netlink. */
   sendto(fd: number, address: number, size: number, flags: number, to: number, toSize: number): number
   recv(fd: number, address: number, size: number, flags: number): number

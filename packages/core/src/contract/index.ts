@@ -1,4 +1,5 @@
 export * from './contract.ts'
 export * from './lifecycle.ts'
+export * from './shedding.ts'
 export * from './super-packets.ts'
 export * from './wire.ts'

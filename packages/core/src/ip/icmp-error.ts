@@ -2,6 +2,7 @@ import { asIpPacket } from '../packet/kind.ts'
 import type { IpPacket, Packet } from '../packet/packet.ts'
 import { checksum, pseudoHeaderSum6 } from './checksum.ts'
 import { parseIp } from './parse-ip.ts'
+import { ICMP, ICMPV6 } from './protocols.ts'
 
 /** What went wrong, by the names of RFC 792, RFC 1812 and RFC 4443. */
 export type IcmpErrorKind =
@@ -39,8 +40,6 @@ const types6: Readonly<Record<IcmpErrorKind, TypeAndCode>> = {
 export const ICMP_ERROR_MAXIMUM = 1280
 /** RFC 1812 §4.3.2.3: as much of the packet as fits without the error exceeding 576 bytes. */
 const ICMP4_ERROR_MAXIMUM = 576
-const ICMP = 1
-const ICMPV6 = 58
 const INTERNETWORK_CONTROL = 0xc0
 const HOP_LIMIT = 64
 

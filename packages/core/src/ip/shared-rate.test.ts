@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { IpPacket, Peer } from '../packet/packet.ts'
 import { PacketPool } from '../packet/pool.ts'
 import { ipv4, ipv6, pooledPacket, udpSegment } from '../testing/index.ts'
-import { SharedRate } from './shared-rate.ts'
+import { foldAddress6, SharedRate } from './shared-rate.ts'
 
 const pool = new PacketPool({ slots: 2048 })
 const udp = udpSegment({ sourcePort: 1, destinationPort: 2 })
@@ -29,6 +29,23 @@ test('a peer that floods has its share, and the others have theirs', () => {
     if (now % 1000 === 0) for (const other of others) expect(taken(rate, other, now, 25)).toBe(25)
   }
   expect(flooded).toBe(1000)
+})
+
+test('a sender has the same share with and without a packet', () => {
+  const words = (hex: string): [number, number] => [Number(`0x${hex.slice(0, 8)}`), Number(`0x${hex.slice(8)}`)]
+  const peer = { name: 'alice' }
+  const rate = new SharedRate()
+  for (const [packet, known, address] of [
+    [from('10.0.0.2'), undefined, 0x0a00_0002],
+    [from('240.1.2.3'), undefined, 0xf001_0203],
+    [from('2001:db8:0:f::9'), undefined, foldAddress6(...words('20010db80000000f'))],
+    [from('10.0.0.3', peer), peer, 7],
+  ] as const) {
+    expect(taken(rate, packet, 0)).toBe(25)
+    expect(rate.takeFor(known, address, 0)).toBe(false)
+    expect(rate.takeFor(known, address, 10)).toBe(true)
+    expect(rate.take(packet, 10)).toBe(false)
+  }
 })
 
 test('all together keep to the whole', () => {

@@ -32,13 +32,21 @@ export class SharedRate {
 
   /** Whether one more answer may go to who sent `packet`, which is then counted. `now` in milliseconds. */
   take(packet: IpPacket, now: number): boolean {
-    // The share comes first: who has used it up takes nothing from the others.
-    return this.#shareOf(packet).take(now) && this.#all.take(now)
+    const { peer } = packet
+    return this.takeFor(peer, peer === undefined ? sourceOf(packet) : 0, now)
   }
 
-  #shareOf(packet: IpPacket): TokenBucket {
-    const { peer } = packet
-    const cell = peer === undefined ? cellOf(packet) : 0
+  /**
+   * The same without a packet: `address` is, in 32 bits, that of a sender for whom no peer stands, IPv4 or as
+   * `foldAddress6` has it.
+   */
+  takeFor(peer: Peer | undefined, address: number, now: number): boolean {
+    // The share comes first: who has used it up takes nothing from the others.
+    return this.#shareOf(peer, address).take(now) && this.#all.take(now)
+  }
+
+  #shareOf(peer: Peer | undefined, address: number): TokenBucket {
+    const cell = peer === undefined ? cellOf(address) : 0
     const known = peer === undefined ? this.#cells[cell] : this.#peers.get(peer)
     if (known !== undefined) return known
     const share = bucketOf(this.#perPeer)
@@ -48,13 +56,19 @@ export class SharedRate {
   }
 }
 
+/** The first 64 bits of an IPv6 address, as two words, in 32. */
+export function foldAddress6(first: number, second: number): number {
+  return first ^ Math.imul(second, 31)
+}
+
+function sourceOf({ version, view, offset }: IpPacket): number {
+  if (version === 4) return view.getInt32(offset + 12)
+  return foldAddress6(view.getInt32(offset + 8), view.getInt32(offset + 12))
+}
+
 /** Neighbours fall on different cells: the hash spreads, and need not be hard to foresee, as sources without a peer can be forged. */
-function cellOf({ version, view, offset }: IpPacket): number {
-  const source =
-    version === 4
-      ? view.getUint32(offset + 12)
-      : view.getUint32(offset + 8) ^ Math.imul(view.getUint32(offset + 12), 31)
-  return Math.imul(source, 0x9e37_79b1) >>> 22
+function cellOf(address: number): number {
+  return Math.imul(address, 0x9e37_79b1) >>> 22
 }
 
 function bucketOf(perSecond: number): TokenBucket {

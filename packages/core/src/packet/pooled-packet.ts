@@ -1,5 +1,6 @@
 import { formatAddress } from '../ip/address.ts'
 import type { LocalAddress } from '../ip/local-address.ts'
+import { TCP, UDP } from '../ip/protocols.ts'
 import { SocketAddress } from '../ip/socket-address.ts'
 import type { Direction, Packet, PacketKind, Peer } from './packet.ts'
 
@@ -130,8 +131,6 @@ export class PooledPacket implements Packet {
   }
 }
 
-const TCP = 6
-const UDP = 17
 const DCCP = 33
 const SCTP = 132
 const UDP_LITE = 136

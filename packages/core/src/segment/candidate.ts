@@ -1,6 +1,7 @@
 import { foldSum, onesComplementSum } from '../ip/checksum.ts'
 import type { OnesComplement } from '../ip/ones-complement.ts'
-import { ACK, PSH, TCP, UDP } from './tcp-udp.ts'
+import { TCP, UDP } from '../ip/protocols.ts'
+import { ACK, PSH } from './tcp-udp.ts'
 
 const DONT_FRAGMENT = 0x4000
 

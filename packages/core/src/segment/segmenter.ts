@@ -1,8 +1,9 @@
 import { foldSum } from '../ip/checksum.ts'
 import type { OnesComplement } from '../ip/ones-complement.ts'
+import { TCP, UDP } from '../ip/protocols.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { PooledPacket } from '../packet/pooled-packet.ts'
-import { CWR, FIN, PSH, TCP, UDP } from './tcp-udp.ts'
+import { CWR, FIN, PSH } from './tcp-udp.ts'
 
 /** Segments of one super-packet, at most: 65,535 bytes at Linux's smallest MSS are 1,366. */
 export const MAXIMUM_SEGMENTS = 2048

@@ -1,7 +1,3 @@
-/** Protocol numbers (IANA). */
-export const TCP = 6
-export const UDP = 17
-
 /** TCP flags (RFC 9293 §3.1), as bits of the header's 14th byte. */
 export const FIN = 0x01
 export const PSH = 0x08

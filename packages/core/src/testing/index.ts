@@ -7,6 +7,7 @@
 export { type ConformanceCase, type EndpointSubject, endpointConformance } from './conformance.ts'
 export { type DecodedPacket, decodePacket, decodeQuoted, summarize } from './decode-packet.ts'
 export { LayerRig, type LayerRigOptions, type RigOutput } from './layer-rig.ts'
+export { MachineClock } from './machine-clock.ts'
 export { MemoryHost, type MemoryHostOptions } from './memory-host.ts'
 export { describeBytes, packetFromText, runScript } from './packet-script.ts'
 export {
@@ -34,6 +35,6 @@ export {
   type SeenDatagram,
   SimulatedNetwork,
   type SimulatedNetworkOptions,
-  SimulatedUdp,
 } from './simulated-network.ts'
+export { SimulatedUdp } from './simulated-udp.ts'
 export { VirtualClock } from './virtual-clock.ts'

@@ -7,7 +7,8 @@ import type { Datagram } from '../packet/packet.ts'
 import { bind, CLOCK, runtimeWith } from '../runtime/runtime.ts'
 import type { RunningStack } from '../stack/running-stack.ts'
 import { stack } from '../stack/stack.ts'
-import { SimulatedNetwork, type SimulatedNetworkOptions, type SimulatedUdp } from './simulated-network.ts'
+import { SimulatedNetwork, type SimulatedNetworkOptions } from './simulated-network.ts'
+import type { SimulatedUdp } from './simulated-udp.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 interface Arrival {

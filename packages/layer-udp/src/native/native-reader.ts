@@ -5,6 +5,7 @@ import { BATCH, type WireSetup } from '../wire.ts'
 import type { AddressBook } from './address-book.ts'
 import type { NativeSocket } from './native-socket.ts'
 import { Receiver } from './receiver.ts'
+import { Shedder } from './shedder.ts'
 
 /** Bytes of one socket that are served before others have their turn, and calls. */
 const ROUND_SIZE = 256 * 1024
@@ -22,6 +23,7 @@ const CHANGES = { perSecond: 5, burst: 20 }
  */
 export class NativeReader {
   readonly watch: RouteWatch | undefined
+  readonly shedder: Shedder
   readonly #setup: WireSetup
   readonly #book: AddressBook
   readonly #pair: SocketPair<NativeSocket>
@@ -44,6 +46,14 @@ export class NativeReader {
     this.#pair = pair
     this.#burst = new Burst(setup.context.pool)
     this.#receiver = new Receiver(system, setup.context, book)
+    const { context } = setup
+    this.shedder = new Shedder({
+      system,
+      clock: context.clock,
+      pair,
+      counts: this.#receiver.firstBytes,
+      onLost: (count) => context.drop('lost-by-kernel', count),
+    })
     this.watch = RouteWatch.open(system)
     const descriptors = [pair.ipv4?.fd, pair.ipv6?.fd, this.watch?.fd].filter((fd) => fd !== undefined)
     this.#readiness = new Readiness(system, ...descriptors)
@@ -70,6 +80,7 @@ export class NativeReader {
 
   async #close(): Promise<void> {
     this.#retry?.cancel()
+    this.shedder.stop()
     if (this.#readiness.waiting) {
       await new Promise<void>((resolve) => {
         this.#waitEnded = resolve
@@ -109,6 +120,7 @@ export class NativeReader {
     const { ipv4, ipv6 } = this.#pair
     const more4 = ipv4 !== undefined && this.#drain(ipv4, now)
     const more6 = ipv6 !== undefined && this.#drain(ipv6, now)
+    this.shedder.round(more4 || more6)
     return (more4 || more6) && !this.#stopping
   }
 

@@ -1,5 +1,5 @@
 import { release } from 'node:os'
-import type { Batch, Datagram, WireSuperPackets } from '@millrace/core'
+import type { Batch, Datagram, WireShedding, WireSuperPackets } from '@millrace/core'
 import { type SystemCalls, soundOffloads } from '@millrace/native'
 import type { Offloads } from '../options.ts'
 import { bindPair, closePair, type SocketPair } from '../pair.ts'
@@ -14,7 +14,7 @@ import { Sources } from './sources.ts'
  * UDP by system calls, many datagrams a call: sticky source addresses, marks, no copy on the way. What cannot be sent at
  * once is dropped.
  */
-export class NativeWire implements Wire, WireSuperPackets {
+export class NativeWire implements Wire, WireSuperPackets, WireShedding {
   readonly #system: SystemCalls
   readonly #setup: WireSetup
   readonly #memory: Uint8Array
@@ -71,6 +71,15 @@ export class NativeWire implements Wire, WireSuperPackets {
 
   get superPackets(): WireSuperPackets | undefined {
     return this.#offloadWanted.receive ? this : undefined
+  }
+
+  get shedding(): WireShedding {
+    return this
+  }
+
+  overloaded(firstBytes: readonly number[]): void {
+    this.#reader.shedder.overloaded(firstBytes)
+    this.#sources.overloadedUntil = this.#reader.shedder.believedUntil
   }
 
   enable(): void {

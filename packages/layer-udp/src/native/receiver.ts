@@ -25,6 +25,8 @@ const FEWEST = 2
  * for a large one or a train only that first part is copied.
  */
 export class Receiver {
+  /** How many messages have come in by their first byte; they may wrap around. */
+  readonly firstBytes: Uint32Array = new Uint32Array(256)
   readonly #system: SystemCalls
   readonly #context: Context
   readonly #book: AddressBook
@@ -112,6 +114,8 @@ export class Receiver {
       if (block.nameLength(i) <= NAME_SIZE_IPV4) name.fill(0, 2)
       else name[1] = 0
       const { remote, local } = this.#book.origin(name, received.local)
+      const first = packet.memory[packet.offset] as number
+      this.firstBytes[first] = (this.firstBytes[first] as number) + 1
       packet.length = length
       packet.segmentSize = segmentSize
       packet.remote = remote

@@ -10,6 +10,8 @@ const LOOKUPS = { perSecond: 2000, burst: 2000 }
 export class Sources {
   mark: number
   watch: RouteWatch | undefined
+  /** Until then (Clock.now) nothing is looked up: most of those who are answered were never there. */
+  overloadedUntil: number = Number.NEGATIVE_INFINITY
   readonly #book: AddressBook
   readonly #clock: Clock
   readonly #lookups = new TokenBucket(LOOKUPS)
@@ -46,7 +48,8 @@ export class Sources {
     const { generation } = this.#book
     const { watch } = this
     if (source.checked === generation || source.family === 6 || source.interfaceIndex === 0) return true
-    if (watch === undefined || !this.#lookups.take(this.#clock.now())) return true
+    const now = this.#clock.now()
+    if (watch === undefined || now < this.overloadedUntil || !this.#lookups.take(now)) return true
     source.checked = generation
     const leaving = watch.interfaceTo(remote.words[1] as number, source.words[0] as number, this.mark)
     if (leaving <= 0 || leaving === source.interfaceIndex) return true

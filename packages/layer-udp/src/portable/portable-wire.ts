@@ -21,6 +21,7 @@ const LAST_TURNS = 64
 /** UDP by `node:dgram`: one system call a datagram, no local addresses, no mark. */
 export class PortableWire implements Wire {
   readonly superPackets: undefined = undefined
+  readonly shedding: undefined = undefined
   readonly offload: Offloads = NO_OFFLOADS
   readonly #setup: WireSetup
   readonly #burst: Burst<Datagram>

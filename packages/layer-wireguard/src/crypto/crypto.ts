@@ -52,7 +52,7 @@ export function chooseFrom(openSsl: OpenSsl | undefined): CryptoProvider {
     sharedSecret: (privateKey, publicKey) => curve.sharedSecret(privateKey, publicKey),
     publicKey: (privateKey) => curve.publicKey(privateKey),
     aead: (key) => cipher.aead(key),
-    sealOnce: (key, associated, plaintext) => oneTime.sealOnce(key, associated, plaintext),
+    sealOnce: (key, associated, plaintext, nonce) => oneTime.sealOnce(key, associated, plaintext, nonce),
     openOnce: (key, associated, sealed) => oneTime.openOnce(key, associated, sealed),
     cipher: cipher.cipher,
   }

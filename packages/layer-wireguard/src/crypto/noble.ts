@@ -27,8 +27,8 @@ export const nobleCrypto: CryptoProvider = {
   },
   publicKey: (privateKey) => x25519().getPublicKey(privateKey),
   aead: (key) => new NobleKey(key),
-  sealOnce: (key, associated, plaintext) =>
-    nobleCiphers().chacha20poly1305(key, ZERO_NONCE, associated).encrypt(plaintext),
+  sealOnce: (key, associated, plaintext, nonce = ZERO_NONCE) =>
+    nobleCiphers().chacha20poly1305(key, nonce, associated).encrypt(plaintext),
   openOnce(key, associated, sealed) {
     try {
       return nobleCiphers().chacha20poly1305(key, ZERO_NONCE, associated).decrypt(sealed)

@@ -35,8 +35,8 @@ export const nodeCrypto: CryptoProvider = {
     return Uint8Array.from(der.subarray(SPKI.length))
   },
   aead: (key) => new NodeKey(key),
-  sealOnce(key, associated, plaintext) {
-    const cipher = createCipheriv(CIPHER, key, ZERO_NONCE, TAG)
+  sealOnce(key, associated, plaintext, nonce = ZERO_NONCE) {
+    const cipher = createCipheriv(CIPHER, key, nonce, TAG)
     cipher.setAAD(associated, { plaintextLength: plaintext.length })
     const sealed = new Uint8Array(plaintext.length + TAG_LENGTH)
     sealed.set(cipher.update(plaintext))

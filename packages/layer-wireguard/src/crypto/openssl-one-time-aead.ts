@@ -9,6 +9,7 @@ const LENGTHS_LENGTH = 16
 // What lies where in the scratch memory. The text follows block 0, so that one pass makes both. The Poly1305 context
 // comes last: only OpenSSL knows its size.
 const COUNTER = 0
+const NONCE = 4
 const KEY = 16
 const ASSOCIATED = KEY + KEY_LENGTH
 const BLOCK_0 = ASSOCIATED + ONE_TIME_LIMIT
@@ -40,10 +41,11 @@ class OpenSslOneTimeAead implements OneTimeAead {
     this.#address = openSsl.addressOf(this.#scratch)
   }
 
-  sealOnce(key: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  sealOnce(key: Uint8Array, associated: Uint8Array, plaintext: Uint8Array, nonce?: Uint8Array): Uint8Array {
     const { length } = plaintext
     if (!fits(key, associated, length)) throw new RangeError('a key of 32 bytes, texts of at most 128')
     this.#put(key, associated, plaintext)
+    if (nonce !== undefined) this.#scratch.set(nonce, NONCE)
     this.#cipher(BLOCK_0, BLOCK + length)
     this.#authenticate(associated.length, length)
     const sealed = new Uint8Array(length + TAG_LENGTH)

@@ -66,8 +66,8 @@ export const ONE_TIME_LIMIT = 128
  */
 export interface OneTimeAead {
   readonly name: string
-  /** Ciphertext and tag. */
-  sealOnce(key: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array
+  /** Ciphertext and tag. `nonce` has 12 bytes, where it is not to be zero. */
+  sealOnce(key: Uint8Array, associated: Uint8Array, plaintext: Uint8Array, nonce?: Uint8Array): Uint8Array
   /** The plaintext of ciphertext and tag; undefined if they do not authenticate. Never throws. */
   openOnce(key: Uint8Array, associated: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
 }

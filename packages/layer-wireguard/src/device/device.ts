@@ -52,10 +52,11 @@ export class Device {
 
   constructor({ local, crypto, random, allowedIps, mtu, output, copy }: DeviceOptions) {
     this.#state = new DeviceState(output, random, crypto)
-    if (local !== undefined) this.#state.identity = new Identity(local, () => this.#state.random)
+    if (local !== undefined) this.#state.identity = new Identity(local, this.#state)
     this.#peers = new PeerTable(this.#state, allowedIps)
     this.#timers = new Timers(this.#state, {
       initiate: (peer, isRetry) => this.#handshakes.initiate(peer, isRetry),
+      repeatInitiation: (peer) => this.#handshakes.repeat(peer),
       sendKeepalive: (peer) => this.#transport.sendKeepalive(peer),
       dropStaged: (peer, reason) => this.#transport.dropStaged(peer, reason),
       forgetKeys: (peer) => this.#keysExpired(peer),
@@ -204,7 +205,7 @@ export class Device {
    */
   setPrivateKey(local: KeyPair | undefined): void {
     this.#state.identity?.local.privateKey.fill(0)
-    this.#state.identity = local && new Identity(local, () => this.#state.random)
+    this.#state.identity = local && new Identity(local, this.#state)
     for (const peer of [...this.#peers.byId.values()]) {
       if (this.#peers.isOwnKey(peer.publicKey)) this.removePeer(peer.id)
       else this.#endSessions(peer)

@@ -46,9 +46,20 @@ export class Handshakes {
 
   /** Begins a handshake, unless one began or was answered less than REKEY_TIMEOUT ago. A new attempt replaces a pending one. */
   initiate(peer: PeerState, isRetry: boolean): void {
-    const { crypto, now, random, output } = this.#state
+    const { now } = this.#state
     if (!isRetry) peer.timers.handshakeAttempts = 0
     if (now - peer.lastSentHandshakeAt < REKEY_TIMEOUT) return
+    peer.timers.usedCookie = false
+    this.#begin(peer)
+  }
+
+  /** Replaces the pending handshake by another: there is a cookie now. */
+  repeat(peer: PeerState): void {
+    if (peer.handshake !== undefined) this.#begin(peer)
+  }
+
+  #begin(peer: PeerState): void {
+    const { crypto, now, random, output } = this.#state
     if (peer.endpoint === undefined) {
       output.drop('no-endpoint', 1)
       return
@@ -158,7 +169,9 @@ export class Handshakes {
     const message = packet.bytes()
     const peer = this.#state.indices.get(cookieReply.receiverIndex(message))?.peer
     if (peer === undefined) return 'unknown-index'
-    return peer.macs.takeCookie(message, this.#state.now) ? CONSUMED : 'cookie-not-authentic'
+    if (!peer.macs.takeCookie(message, this.#state.now)) return 'cookie-not-authentic'
+    this.#timers.cookieTaken(peer)
+    return CONSUMED
   }
 
   #addKeypair(peer: PeerState, keypair: Keypair): void {

@@ -1,5 +1,4 @@
-import type { Random } from '@millrace/core'
-import { CookieChecker } from '../proto/cookies.ts'
+import { CookieChecker, type CookieTools } from '../proto/cookies.ts'
 import type { KeyPair } from '../proto/handshake.ts'
 import { MacVerifier } from '../proto/macs.ts'
 
@@ -9,9 +8,9 @@ export class Identity {
   readonly verifier: MacVerifier
   readonly cookies: CookieChecker
 
-  constructor(local: KeyPair, random: () => Random) {
+  constructor(local: KeyPair, tools: CookieTools) {
     this.local = local
     this.verifier = new MacVerifier(local.publicKey)
-    this.cookies = new CookieChecker(local.publicKey, random)
+    this.cookies = new CookieChecker(local.publicKey, tools)
   }
 }

@@ -1,6 +1,8 @@
 /** The deadlines of one peer (paper §6, kernel timers.c), in Clock.now milliseconds; Infinity when not set. */
 export class PeerTimers {
   retransmitHandshake: number = Number.POSITIVE_INFINITY
+  /** When the initiation that a cookie came for is repeated with it. */
+  useCookie: number = Number.POSITIVE_INFINITY
   sendKeepalive: number = Number.POSITIVE_INFINITY
   newHandshake: number = Number.POSITIVE_INFINITY
   zeroKeyMaterial: number = Number.POSITIVE_INFINITY
@@ -10,12 +12,15 @@ export class PeerTimers {
   persistentKeepaliveInterval = 0
   needAnotherKeepalive = false
   handshakeAttempts = 0
+  /** Whether this attempt was repeated for a cookie: it is only once. */
+  usedCookie = false
   /** When this peer is due in the device's queue; at or before the earliest of its deadlines. */
   scheduledAt: number = Number.POSITIVE_INFINITY
 
   earliest(): number {
     return Math.min(
       this.retransmitHandshake,
+      this.useCookie,
       this.sendKeepalive,
       this.newHandshake,
       this.zeroKeyMaterial,
@@ -26,6 +31,7 @@ export class PeerTimers {
 
   clear(): void {
     this.retransmitHandshake = Number.POSITIVE_INFINITY
+    this.useCookie = Number.POSITIVE_INFINITY
     this.sendKeepalive = Number.POSITIVE_INFINITY
     this.newHandshake = Number.POSITIVE_INFINITY
     this.zeroKeyMaterial = Number.POSITIVE_INFINITY

@@ -15,6 +15,7 @@ const OFF = Number.POSITIVE_INFINITY
 /** What the timers set off. */
 export interface TimerActions {
   initiate(peer: PeerState, isRetry: boolean): void
+  repeatInitiation(peer: PeerState): void
   sendKeepalive(peer: PeerState): void
   dropStaged(peer: PeerState, reason: string): void
   forgetKeys(peer: PeerState): void
@@ -57,12 +58,27 @@ export class Timers {
   }
 
   handshakeInitiated(peer: PeerState): void {
+    peer.timers.useCookie = OFF
     peer.timers.retransmitHandshake = this.#state.now + REKEY_TIMEOUT + this.#jitter()
+    this.#state.schedule(peer)
+  }
+
+  /**
+   * The responder is under load, and now knows where we are. By the paper (§5.4.7) a cookie waits for the next retry, which
+   * keeps out for 5 s whoever is new: here it brings that retry forward, once an attempt, so that no stream of cookies makes
+   * a stream of initiations.
+   */
+  cookieTaken(peer: PeerState): void {
+    const { timers } = peer
+    if (timers.retransmitHandshake === OFF || timers.usedCookie) return
+    timers.usedCookie = true
+    timers.useCookie = this.#state.now + this.#jitter()
     this.#state.schedule(peer)
   }
 
   handshakeComplete(peer: PeerState): void {
     peer.timers.retransmitHandshake = OFF
+    peer.timers.useCookie = OFF
     peer.timers.handshakeAttempts = 0
     peer.sentLastMinuteHandshake = false
     peer.latestHandshake = this.#state.wall
@@ -103,6 +119,10 @@ export class Timers {
     if (timers.retransmitHandshake <= now) {
       timers.retransmitHandshake = OFF
       this.#retransmit(peer)
+    }
+    if (timers.useCookie <= now) {
+      timers.useCookie = OFF
+      this.#actions.repeatInitiation(peer)
     }
     if (timers.sendKeepalive <= now) {
       timers.sendKeepalive = OFF

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type FloodRound, FloodWorld } from './support/flood-world.ts'
+import { missingForNamespaces, needs } from './support/netns.ts'
+
+const missing = missingForNamespaces('wg', 'ping', 'ss')
+const SECOND = 1000
+/** Of the established client, a second: 19 Mbit/s. */
+const TRAFFIC = 2000
+const ROUNDS = 6
+const NEW_CLIENTS = 3
+const ROUND = 800
+/** What waits in the gateway's socket when a round ends arrives in this time, and counts. */
+const PAUSE = 600
+const MEMORY_GROWTH = 24 << 20
+
+let world: FloodWorld
+beforeEach(() => {
+  world = new FloodWorld()
+})
+afterEach(() => world.close())
+
+test.skipIf(missing.length > 0)(
+  `a flood of initiations with a valid mac1: who is in stays in, who is new gets in, nothing grows${needs(missing)}`,
+  async () => {
+    await world.start()
+    expect(await world.connect(0, 10)).toBeLessThan(10 * SECOND)
+    const traffic = await world.startTraffic(TRAFFIC)
+
+    // As many as go. The same packets to a port that nobody listens at cost the machine what the flood costs it.
+    const before = world.datagrams
+    const kinds = ['control', 'flood'] as const
+    const rounds = await world.startFlood({ rounds: ROUNDS, milliseconds: ROUND, pause: PAUSE, kinds }).ended()
+    await sleep(PAUSE)
+    const after = world.datagrams
+    const of = (kind: string): readonly FloodRound[] => rounds.filter((round) => round.kind === kind)
+    const delivered = (kind: string): number =>
+      median(of(kind).map(({ from, to }) => traffic.delivered(from, to + PAUSE)))
+    const [control, flooded] = [delivered('control'), delivered('flood')]
+    const perSecond = median(of('flood').map(({ from, to, packets }) => packets / ((to - from) / SECOND)))
+    const floodSeconds = (ROUNDS / 2) * (ROUND / SECOND)
+    const taken = (after.received - before.received - (TRAFFIC * (ROUNDS * (ROUND + PAUSE))) / SECOND) / floodSeconds
+
+    const memory = world.memory
+
+    // Of what is more than it can take a part is lost, and with it who is new: so less than that, until one gets in.
+    let rate = Math.min(Math.round(taken / 2), 50_000)
+    let connected = Number.POSITIVE_INFINITY
+    for (let i = 1; connected > 3 * SECOND && i <= NEW_CLIENTS; i++) {
+      rate = Math.round(rate / 2)
+      const last = world.startFlood({ rounds: 1, milliseconds: 4 * SECOND, pause: 0, rate, kinds: ['flood'] })
+      await last.begun()
+      connected = await world.connect(i, 3)
+      await last.ended()
+    }
+    const growth = world.memory - memory
+
+    const figures =
+      `flood of ${Math.round(perSecond)}/s, of which it took ${Math.round(taken)}/s: delivered ${percent(flooded)}, ` +
+      `with it at a closed port ${percent(control)}; flood of ${rate}/s: new client in ${Math.round(connected)} ms; ` +
+      `memory +${growth >> 10} KiB; ${after.sent - before.sent} answers`
+    expect(flooded / control, figures).toBeGreaterThanOrEqual(0.8)
+    expect(connected, figures).toBeLessThan(3 * SECOND)
+    expect(rate, figures).toBeGreaterThan(500)
+    expect(growth, figures).toBeLessThan(MEMORY_GROWTH)
+    expect(after.sent - before.sent, figures).toBeLessThanOrEqual(after.received - before.received)
+  },
+  120_000,
+)
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] as number
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 100)} %`
+}
