@@ -1,9 +1,11 @@
 // The NAT by the names of RFC 9693: throughput with 1, 10,000 and 500,000 sessions, connection establishment and tear-down
 // rate, capacity and memory of the session table. One process, in memory, UDP of 64 bytes in batches of 64, every packet of
-// another session than the one before; beside it a forwarder that does nothing. Before anything is timed a packet of each
-// session goes both ways and every one that comes out is checked. Medians over rounds in which all take turns, in CPU time.
+// another session than the one before; beside it a forwarder that does nothing, for as many flows, and what it takes to read
+// and write one row in as many bytes of memory. Before anything is timed a packet of each session goes both ways and every
+// one that comes out is checked. Medians over rounds in which all take turns, in CPU time.
 // `npm run build` first. Usage: node --expose-gc bench/nat.mjs [rounds = 15]
 import { nat } from 'millrace'
+import { MemoryFloor } from './lib/memory-floor.mjs'
 import { NatGateway } from './lib/nat-gateway.mjs'
 import { median } from './lib/statistics.mjs'
 
@@ -12,6 +14,8 @@ const SESSIONS = [1, 10_000, 500_000]
 const CAPACITY = SESSIONS.at(-1)
 /** Of one slice. */
 const BATCHES = 400
+/** Of memory, in one slice. */
+const ROWS = 100_000
 /** Times that a table is filled and emptied. */
 const FILLINGS = 3
 /** New sessions whose rate is looked at apart: the first and the last so many. */
@@ -36,25 +40,30 @@ function memory() {
 }
 
 async function throughput() {
-  const gateways = [undefined, ...SESSIONS]
   const subjects = []
-  for (const sessions of gateways) {
-    const gateway = await NatGateway.start(sessions === undefined ? undefined : layer(CAPACITY), sessions ?? 1)
-    if (sessions !== undefined) {
-      gateway.open(0, sessions, cpuTime)
-      gateway.verify()
-    }
-    subjects.push({ sessions, gateway, up: [], down: [] })
+  for (const sessions of SESSIONS) {
+    const forwarder = await NatGateway.start(undefined, sessions)
+    const gateway = await NatGateway.start(layer(CAPACITY), sessions)
+    gateway.open(0, sessions, cpuTime)
+    gateway.verify()
+    subjects.push({ sessions, floor: new MemoryFloor(sessions), forwarder, gateway, times: [] })
   }
   for (let round = -2; round < ROUNDS; round++) {
-    for (const { gateway, up, down } of subjects) {
-      const times = [gateway.slice(BATCHES, true, cpuTime), gateway.slice(BATCHES, false, cpuTime)]
-      if (round < 0) continue
-      up.push(times[0])
-      down.push(times[1])
+    for (const { floor, forwarder, gateway, times } of subjects) {
+      const time = {
+        up: gateway.slice(BATCHES, true, cpuTime),
+        down: gateway.slice(BATCHES, false, cpuTime),
+        forwarderUp: forwarder.slice(BATCHES, true, cpuTime),
+        forwarderDown: forwarder.slice(BATCHES, false, cpuTime),
+        floor: floor.slice(ROWS, cpuTime),
+      }
+      if (round >= 0) times.push(time)
     }
   }
-  for (const { gateway } of subjects) await gateway.stop()
+  for (const { forwarder, gateway } of subjects) {
+    await forwarder.stop()
+    await gateway.stop()
+  }
   return subjects
 }
 
@@ -84,16 +93,24 @@ const perSecond = (count, milliseconds) => Math.round((count * 1000) / milliseco
 const fillings = []
 for (let i = 0; i < FILLINGS; i++) fillings.push(await fill())
 const figures = await throughput()
-const [forwarder] = figures
-console.log('| throughput | up, ns a packet | its price | down, ns a packet | its price | up, packets a second |')
-console.log('| --- | --: | --: | --: | --: | --: |')
-for (const { sessions, up, down } of figures) {
-  const price = (way) => median(way === 'up' ? diff(up, forwarder.up) : diff(down, forwarder.down)).toFixed(0)
-  const name =
-    sessions === undefined ? 'forwarder, no NAT' : `${sessions.toLocaleString('en')} session${sessions > 1 ? 's' : ''}`
-  const cells = [median(up).toFixed(0), price('up'), median(down).toFixed(0), price('down'), perSecond(1e6, median(up))]
-  if (sessions === undefined) cells[1] = cells[3] = ''
-  console.log(`| ${name} | ${cells.join(' | ')} |`)
+console.log(
+  '| throughput, ns a packet | up | without NAT | its price | down | without NAT | its price | a row of memory | up, packets a second |',
+)
+console.log('| --- | --: | --: | --: | --: | --: | --: | --: | --: |')
+for (const { sessions, times } of figures) {
+  const typical = (of) => median(times.map(of)).toFixed(0)
+  const cells = [
+    `${sessions.toLocaleString('en')} session${sessions > 1 ? 's' : ''}`,
+    typical(({ up }) => up),
+    typical(({ forwarderUp }) => forwarderUp),
+    typical(({ up, forwarderUp }) => up - forwarderUp),
+    typical(({ down }) => down),
+    typical(({ forwarderDown }) => forwarderDown),
+    typical(({ down, forwarderDown }) => down - forwarderDown),
+    typical(({ floor }) => floor),
+    perSecond(1e6, median(times.map(({ up }) => up))),
+  ]
+  console.log(`| ${cells.join(' | ')} |`)
 }
 
 const middle = (of) => median(fillings.map(of))
@@ -124,7 +141,3 @@ console.log(
 const [{ empty, full }] = fillings
 console.log(`| bytes a session, at start | ${(empty / CAPACITY).toFixed(0)} |`)
 console.log(`| bytes a session, when full | ${(full / CAPACITY).toFixed(0)} |`)
-
-function diff(times, base) {
-  return times.map((time, i) => time - base[i])
-}

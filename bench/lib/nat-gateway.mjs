@@ -144,10 +144,13 @@ export class NatGateway {
   #address({ view, offset }, flow, up, right) {
     const host = FIRST_HOST + ((flow / PORTS_PER_HOST) | 0)
     const port = FIRST_PORT + (flow % PORTS_PER_HOST)
+    const source = up ? host : REMOTE
+    const destination = up ? REMOTE : this.#outsideAddress[flow]
+    const ports = up ? (port << 16) | REMOTE_PORT : (REMOTE_PORT << 16) | this.#outsidePort[flow]
     view.setInt32(offset + 8, (TTL << 24) | (UDP << 16) | 0x1234)
-    view.setInt32(offset + 12, up ? host : REMOTE)
-    view.setInt32(offset + 16, up ? REMOTE : this.#outsideAddress[flow])
-    view.setInt32(offset + 20, up ? (port << 16) | REMOTE_PORT : (REMOTE_PORT << 16) | this.#outsidePort[flow])
+    view.setInt32(offset + 12, source)
+    view.setInt32(offset + 16, destination)
+    view.setInt32(offset + 20, ports)
     view.setUint16(offset + 26, 0x1234)
     if (right) writeChecksums(view, offset)
   }

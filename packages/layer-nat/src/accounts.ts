@@ -25,12 +25,19 @@ export interface AccountLimits {
   readonly newSessionsPerPeer: TokenBucketOptions | undefined
 }
 
+/** Who must know how long the inside addresses of owners are needed. */
+export interface OwnerHolder {
+  hold(address: number): void
+  release(address: number): void
+}
+
 /** What each owner has and may have. There are never more accounts than sessions and port blocks. */
 export class Accounts {
   readonly #limits: AccountLimits
   readonly #accounts = new Map<Owner, Account>()
   /** By name: of peers that have not been seen since their sessions came from elsewhere. */
   readonly #awaited = new Map<string, Account>()
+  holder: OwnerHolder | undefined
 
   constructor(limits: AccountLimits) {
     this.#limits = limits
@@ -105,14 +112,18 @@ export class Accounts {
   }
 
   #keep(account: Account): void {
-    if (account.sessions + account.blocks === 1) this.#accounts.set(account.owner, account)
+    if (account.sessions + account.blocks !== 1) return
+    const { owner } = account
+    this.#accounts.set(owner, account)
+    if (typeof owner === 'number') this.holder?.hold(owner)
   }
 
   #drop(account: Account): void {
     if (account.sessions + account.blocks > 0) return
     this.#accounts.delete(account.owner)
     const { owner } = account
-    if (typeof owner !== 'number' && this.#awaited.get(owner.name) === account) this.#awaited.delete(owner.name)
+    if (typeof owner === 'number') this.holder?.release(owner)
+    else if (this.#awaited.get(owner.name) === account) this.#awaited.delete(owner.name)
   }
 }
 

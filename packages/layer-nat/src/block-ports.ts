@@ -80,7 +80,6 @@ export class BlockPorts implements OutsidePorts {
     if (!blocks.claim(block, account, now)) return false
     const isFree = this.#byEndpoint[protocol]?.claim(port, now) !== false
     if (isFree) blocks.hold(block)
-    blocks.tell()
     return isFree
   }
 

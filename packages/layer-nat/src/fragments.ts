@@ -1,6 +1,6 @@
 import type { IpPacket, PacketPool, Random } from '@millrace/core'
 import type { Owner } from './accounts.ts'
-import { ExpiryLists } from './expiry-lists.ts'
+import { ExpiryList } from './expiry-list.ts'
 import { FragmentMap, OVERLAPPING, REPEATED } from './fragment-map.ts'
 import { FreeList } from './free-list.ts'
 import { HeldFragments } from './held-fragments.ts'
@@ -33,7 +33,7 @@ export interface FragmentsOptions {
 export class Fragments {
   readonly #index: TupleIndex
   readonly #free: FreeList
-  readonly #ages: ExpiryLists
+  readonly #ages: ExpiryList
   readonly #map: FragmentMap
   readonly #held: HeldFragments
   readonly #state: Uint8Array
@@ -56,7 +56,7 @@ export class Fragments {
   constructor({ datagrams, pool, random, drop }: FragmentsOptions) {
     this.#index = new TupleIndex(Math.max(datagrams, 1), random.uint32(), random.uint32())
     this.#free = new FreeList(datagrams)
-    this.#ages = new ExpiryLists(datagrams, [FRAGMENT_LIFETIME])
+    this.#ages = new ExpiryList(datagrams, FRAGMENT_LIFETIME)
     this.#map = new FragmentMap(datagrams)
     this.#held = new HeldFragments(datagrams, pool)
     this.#state = new Uint8Array(datagrams)
@@ -156,7 +156,7 @@ export class Fragments {
     const datagram = this.#free.take()
     const id = packet.view.getUint16(packet.offset + 4)
     this.#index.insert(datagram, packet.protocol, packet.source4, id, packet.destination4, 0)
-    this.#ages.add(datagram, 0, now)
+    this.#ages.add(datagram, now)
     this.#map.clear(datagram)
     this.#state[datagram] = WAITING
     this.#total[datagram] = 0

@@ -1,6 +1,7 @@
 import { LayerRig, packetFromText } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
-import { type NatLayer, nat } from './nat.ts'
+import { nat } from './nat.ts'
+import type { NatLayer } from './nat-layer.ts'
 import type { NatOptions } from './options.ts'
 import { Conversation } from './test-support/conversation.ts'
 

@@ -63,6 +63,43 @@ describe('importing into nat', () => {
     expect(ends).toEqual([1, 2, 3, 249, 250, 251, 299, 300, 300])
   })
 
+  test('who writes the log of blocks sees the table as it is in the end, and no block that has not come', async () => {
+    const seen: unknown[] = []
+    const layer = nat({
+      address: '203.0.113.7',
+      ports: [4000, 4031],
+      portBlocks: { size: 8 },
+      portBlockLog: (line) => {
+        const { event, first } = JSON.parse(line)
+        seen.push([event, first, layer.statistics()?.portBlocks?.inUse.map(({ used }) => used)])
+      },
+    })
+    const rig = await LayerRig.start(layer)
+    const at = (host: number, port: number): object => ({
+      ...udp,
+      inside: { address: `10.0.0.${host}`, port: 1 },
+      outside: { address: '203.0.113.7', port },
+    })
+    const given = [at(2, 4000), at(3, 4001), at(3, 4009), { ...block, first: 4016, last: 4023 }, at(4, 70_000)]
+    expect(layer.importSessions([header, ...given])).toMatchObject({ sessions: 2, blocks: 1 })
+    expect(seen).toEqual([4000, 4008, 4016].map((first) => ['alloc', first, [1, 0, 1]]))
+    rig.clock.advance(300_000)
+    expect(layer.statistics()?.sessions.udp).toBe(0)
+  })
+
+  test('a port that rests is given to nobody, one that has rested to whom it belongs', async () => {
+    const layer = nat({ address: '203.0.113.7', ports: [4000, 4000], sessions: 64, holdDown: 1000 })
+    const rig = await LayerRig.start(layer)
+    rig.up(packetFromText('UDP 10.0.0.9:500 > 198.51.100.7:53'))
+    rig.clock.advance(300_000)
+    expect([...layer.mappings()]).toEqual([])
+    const now = { ...header, time: '2026-01-01T00:05:00Z' }
+    rig.clock.advance(999)
+    expect(layer.importSessions([now, udp])).toMatchObject({ sessions: 0, refused: { 'port-unavailable': 1 } })
+    rig.clock.advance(1)
+    expect(layer.importSessions([now, udp])).toMatchObject({ sessions: 1, refused: {} })
+  })
+
   test('random records: nothing thrown, nothing beyond the bounds, and nothing left in the end', async () => {
     const address = fc.constantFrom('10.0.0.2', '10.0.0.3', '203.0.113.7', '198.51.100.7', '127.0.0.1', 'x', 7)
     const end = fc.record({ address, port: fc.oneof(fc.constantFrom(4000, 4001, 4008, 0, 70_000), fc.nat(70_000)) })

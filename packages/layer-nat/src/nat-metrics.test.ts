@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { decodePacket, ipv4, LayerRig, packetFromText, payload, udpSegment } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
 import { DropCounts } from './drop-counts.ts'
-import { type NatLayer, nat } from './nat.ts'
+import { nat } from './nat.ts'
+import type { NatLayer } from './nat-layer.ts'
 import { Conversation } from './test-support/conversation.ts'
 
 const udpFrom = (port: number, ttl = 64): Uint8Array =>

@@ -1,6 +1,7 @@
 import { decodePacket, LayerRig, packetFromText, runScript } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
-import { type NatLayer, nat } from './nat.ts'
+import { nat } from './nat.ts'
+import type { NatLayer } from './nat-layer.ts'
 import type { NatOptions } from './options.ts'
 
 const POOL = ['203.0.113.1', '203.0.113.2', '203.0.113.3', '203.0.113.4']

@@ -12,7 +12,12 @@ describe('port blocks of nat', () => {
       { ports: [1024, 65_535], portBlocks: { size: 8192 } },
       /^nat portBlocks.size: .* from 1 to 4096, got 8192$/,
     ],
-    ['no block each', { portBlocks: { size: 8, perPeer: 0 } }, /^nat portBlocks.perPeer: .* from 1 to 65536, got 0$/],
+    ['no block each', { portBlocks: { size: 8, perPeer: 0 } }, /^nat portBlocks.perPeer: .* from 1 to 256, got 0$/],
+    [
+      'more ports each than may be searched for every packet',
+      { ports: [1024, 65_535], portBlocks: { size: 512, perPeer: 33 } },
+      /^nat portBlocks: expected size × perPeer to be at most 16384 ports, got 512 × 33 = 16896$/,
+    ],
     [
       'all reserved or forwarded',
       {

@@ -1,6 +1,7 @@
 import { decodePacket, ipv4, LayerRig, type TcpFields, tcpSegment } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
-import { type NatLayer, nat } from './nat.ts'
+import { nat } from './nat.ts'
+import type { NatLayer } from './nat-layer.ts'
 import type { NatOptions } from './options.ts'
 
 const segment = (fields: Partial<TcpFields>, data = '', port = 5000): Uint8Array =>

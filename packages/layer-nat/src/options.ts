@@ -1,7 +1,7 @@
 import type { TokenBucketOptions } from '@millrace/core'
 import type { NatBehaviours } from './behaviour.ts'
 import type { NatPick } from './egress.ts'
-import type { NatTimeouts } from './session-timers.ts'
+import type { NatTimeouts } from './session-classes.ts'
 
 /** A way in from the outside (RFC 4787 calls it a static mapping): one port, or as many as a range has. */
 export interface NatForward {
@@ -65,7 +65,8 @@ export interface NatOptions {
   /**
    * Cuts the ports of each outside address into blocks of `size`, of which a peer gets one when it needs it, at random, and
    * up to `perPeer` (default 4) of one address: all its ports and identifiers come from them, and nobody else's. A log of
-   * blocks is short (RFC 6888 REQ-14). Default: no blocks, all peers draw from all ports. `size` is at most 4,096.
+   * blocks is short (RFC 6888 REQ-14). Default: no blocks, all peers draw from all ports. `size` is at most 4,096,
+   * `perPeer` 256, and both together 16,384 ports.
    */
   readonly portBlocks?: { readonly size: number; readonly perPeer?: number }
   /**

@@ -18,7 +18,10 @@ export interface OutsidePorts {
     account: Account,
     now: number,
   ): number | PortRefusal
-  /** Takes this very port, of which nothing has the tuple. False if it may not be used, or not by this account. */
+  /**
+   * Takes this very port, of which nothing has the tuple. False if it may not be used, or not by this account. The log is
+   * not yet told of a block that is given for it.
+   */
   claim(protocol: number, port: number, account: Account, now: number): boolean
   release(protocol: number, port: number, now: number): void
   /** Ports that may be held, of a protocol of which each has one holder; undefined where destinations share them. */

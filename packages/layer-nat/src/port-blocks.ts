@@ -1,6 +1,6 @@
 import type { Random } from '@millrace/core'
 import type { Account, Accounts } from './accounts.ts'
-import { ExpiryLists } from './expiry-lists.ts'
+import { ExpiryList } from './expiry-list.ts'
 import { FreeBlocks } from './free-blocks.ts'
 import type { PortBlockLog } from './port-block-log.ts'
 
@@ -40,8 +40,9 @@ export class PortBlocks {
   readonly #used: Uint32Array
   readonly #free: FreeBlocks
   /** Those that are somebody's and have no port in use. */
-  readonly #resting: ExpiryLists
+  readonly #resting: ExpiryList
   readonly #untold: { event: 'alloc' | 'free'; account: Account; block: number; now: number }[] = []
+  #isTelling = false
   readonly #capacity: number
 
   constructor(options: PortBlocksOptions) {
@@ -50,7 +51,7 @@ export class PortBlocks {
     this.#owner = new Array<Account | undefined>(count).fill(undefined)
     this.#used = new Uint32Array(count)
     this.#free = new FreeBlocks(count, options.random)
-    this.#resting = new ExpiryLists(count, [rest])
+    this.#resting = new ExpiryList(count, rest)
     for (let block = 0; block < count; block++) {
       if (isUsable(this.first(block), this.last(block))) this.#free.add(block)
     }
@@ -144,7 +145,7 @@ export class PortBlocks {
   release(block: number, now: number): void {
     const used = (this.#used[block] as number) - 1
     this.#used[block] = used
-    if (used === 0) this.#resting.add(block, 0, now)
+    if (used === 0) this.#resting.add(block, now)
   }
 
   /** Takes back what has rested long enough. */
@@ -158,17 +159,15 @@ export class PortBlocks {
 
   /** Writes to the log what has changed since: whoever writes it may look at the table, which must be in order by then. */
   tell(): void {
-    for (let change = this.#untold.shift(); change !== undefined; change = this.#untold.shift()) {
-      const { event, account, block } = change
-      this.#options.log?.write(
-        event,
-        account.owner,
-        this.#options.address,
-        this.first(block),
-        this.last(block),
-        change.now,
-      )
+    if (this.#isTelling) return
+    this.#isTelling = true
+    const { log, address } = this.#options
+    // It grows while the writer looks at the table.
+    for (const { event, account, block, now } of this.#untold) {
+      log?.write(event, account.owner, address, this.first(block), this.last(block), now)
     }
+    this.#untold.length = 0
+    this.#isTelling = false
   }
 
   /** A block is at rest from the moment it is given until a port of it is held. */
@@ -178,7 +177,7 @@ export class PortBlocks {
     if (own === undefined) this.#own.set(account, [block])
     else own.push(block)
     this.#options.accounts.addBlock(account)
-    this.#resting.add(block, 0, now)
+    this.#resting.add(block, now)
     this.#note('alloc', account, block, now)
   }
 

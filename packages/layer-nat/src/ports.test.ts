@@ -60,4 +60,18 @@ describe('PortSet', () => {
     ports.release(port, 0)
     expect(takeAll(ports, 1000).sort()).toEqual([4000, 4001])
   })
+
+  test('a port that rests may be claimed by nobody, one that has rested by anybody', () => {
+    const ports = new PortSet({ first: 4000, last: 4009, reserved: [4005] }, 1000, new SeededRandom(3))
+    expect([ports.claim(4001, 0), ports.claim(4001, 0), ports.claim(4005, 0), ports.claim(4010, 0)]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ])
+    ports.release(4001, 500)
+    expect(ports.claim(4001, 1499)).toBe(false)
+    expect([ports.claim(4001, 1500), ports.held]).toEqual([true, 1])
+    expect(ports.claim(4001, 9999)).toBe(false)
+  })
 })

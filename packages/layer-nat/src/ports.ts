@@ -55,7 +55,7 @@ export class PortSet {
 
   /** Picks a free port and holds it, or returns -1 if there is none. */
   take(now: number): number {
-    while (this.#restingCount > 0 && (this.#restedAt[this.#oldest] as number) + this.#rest <= now) this.#wake()
+    this.#wakeDue(now)
     let port = this.#findFree(this.#first + (this.#random.uint32() % this.#size))
     if (port < 0 && this.#restingCount > 0) port = this.#wake()
     if (port < 0) return -1
@@ -64,8 +64,9 @@ export class PortSet {
     return port
   }
 
-  /** Holds this very port. False if it is not to be had. */
-  claim(port: number): boolean {
+  /** Holds this very port. False if it is not to be had, or still rests. */
+  claim(port: number, now: number): boolean {
+    this.#wakeDue(now)
     if (((this.#taken[port >>> 5] as number) & (1 << (port & 31))) !== 0) return false
     this.#set(port)
     this.#held++
@@ -79,6 +80,10 @@ export class PortSet {
     this.#resting[place] = port
     this.#restedAt[place] = now
     this.#restingCount++
+  }
+
+  #wakeDue(now: number): void {
+    while (this.#restingCount > 0 && (this.#restedAt[this.#oldest] as number) + this.#rest <= now) this.#wake()
   }
 
   #wake(): number {

@@ -34,9 +34,9 @@ export class RangePorts implements OutsidePorts {
     return port < 0 ? 'ports-exhausted' : port
   }
 
-  claim(protocol: number, port: number): boolean {
+  claim(protocol: number, port: number, _account: Account, now: number): boolean {
     const set = this.#sets[protocol]
-    return set === undefined ? this.#byDestination.isUsable(port) : set.claim(port)
+    return set === undefined ? this.#byDestination.isUsable(port) : set.claim(port, now)
   }
 
   release(protocol: number, port: number, now: number): void {

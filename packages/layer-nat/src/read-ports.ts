@@ -6,8 +6,10 @@ import type { BlockSize } from './port-blocks.ts'
 import type { PortRange } from './ports.ts'
 import type { StaticEndpoint } from './statics.ts'
 
-/** A peer whose ports are all in use has each of them looked at for what is new. */
 const MAXIMUM_BLOCK = 4096
+const MAXIMUM_BLOCKS_PER_PEER = 256
+/** A peer whose ports are all in use has each of them looked at for what is new. */
+const MAXIMUM_PORTS_PER_PEER = 16_384
 
 export function readPorts({ ports = [1024, 65_535], reservedPorts = [] }: NatOptions): PortRange {
   const [first, last] = ports
@@ -34,7 +36,13 @@ export function readBlocks(
   const { size, perPeer = 4 } = portBlocks
   whole('portBlocks.size', size, 1, Math.min(last - first + 1, MAXIMUM_BLOCK))
   const count = Math.floor((last - first + 1) / size)
-  whole('portBlocks.perPeer', perPeer, 1, 65_536)
+  whole('portBlocks.perPeer', perPeer, 1, MAXIMUM_BLOCKS_PER_PEER)
+  if (size * perPeer > MAXIMUM_PORTS_PER_PEER) {
+    const got = `${size} × ${perPeer} = ${size * perPeer}`
+    throw new ConfigurationError(
+      `nat portBlocks: expected size × perPeer to be at most ${MAXIMUM_PORTS_PER_PEER} ports, got ${got}`,
+    )
+  }
   for (const address of addresses) {
     const forwarded = endpoints.filter(({ outside }) => outside === address).map(({ outsidePort }) => outsidePort)
     const lost = new Set([...reserved, ...forwarded].filter((port) => port >= first && port < first + count * size))

@@ -1,6 +1,6 @@
-import { isIPv4 } from 'node:net'
 import { ConfigurationError } from '@millrace/core'
 import { ICMP, TCP, UDP } from './protocols.ts'
+import type { RecordAddresses } from './record-addresses.ts'
 import { RECORD_VERSION } from './session-records.ts'
 import type { NatTcpProgress } from './session-timers.ts'
 import type { NatTraffic } from './session-view.ts'
@@ -9,7 +9,7 @@ import type { NatTcpSide } from './tcp-windows.ts'
 
 // Records may come from anywhere, so nothing of them is believed. What is not as it should be is undefined.
 
-/** An end, the address as an unsigned number. */
+/** An end, the address as an unsigned number: an IPv4 one, or one that stands for an IPv6 one. */
 interface End {
   readonly address: number
   readonly port: number
@@ -40,25 +40,30 @@ export interface BlockFields {
 
 const LONGEST_NAME = 255
 
-/** When the records were made, Unix time in milliseconds. Throws unless this is the header of a version that we know. */
-export function readHeader(value: unknown): number {
+/**
+ * When the records were made, Unix time in milliseconds. Throws in the name of `layer` unless this is the header of a
+ * version that we know.
+ */
+export function readHeader(value: unknown, layer: string): number {
   const { kind, version, time } = fieldsOf(value)
-  if (kind !== 'header') throw new ConfigurationError('nat importSessions: expected a header as the first record')
+  const expected = `${layer} importSessions: expected`
+  if (kind !== 'header') throw new ConfigurationError(`${expected} a header as the first record`)
   if (version !== RECORD_VERSION) {
-    throw new ConfigurationError(
-      `nat importSessions: expected records of version ${RECORD_VERSION}, got ${JSON.stringify(version)}`,
-    )
+    throw new ConfigurationError(`${expected} records of version ${RECORD_VERSION}, got ${JSON.stringify(version)}`)
   }
   const made = typeof time === 'string' ? Date.parse(time) : Number.NaN
-  if (Number.isNaN(made))
-    throw new ConfigurationError('nat importSessions: expected a header with the time of the export')
+  if (Number.isNaN(made)) throw new ConfigurationError(`${expected} a header with the time of the export`)
   return made
 }
 
-export function readSession(value: unknown): SessionFields | undefined {
+export function readSession(value: unknown, addresses: RecordAddresses): SessionFields | undefined {
   const { kind, peer, protocol, inside, outside, remote, remaining, age, up, down, tcp } = fieldsOf(value)
   if (kind !== 'session' || !isName(peer) || !isWhole(protocol, 255)) return undefined
-  const ends = [readEnd(inside), readEnd(outside), readEnd(remote)]
+  const ends = [
+    readEnd(inside, addresses.inside),
+    readEnd(outside, addresses.outside),
+    readEnd(remote, addresses.outside),
+  ]
   const [first, second, third] = ends
   if (first === undefined || second === undefined || third === undefined) return undefined
   if (protocol === ICMP && third.port !== 0) return undefined
@@ -81,9 +86,9 @@ export function readSession(value: unknown): SessionFields | undefined {
   }
 }
 
-export function readBlock(value: unknown): BlockFields | undefined {
+export function readBlock(value: unknown, addresses: RecordAddresses): BlockFields | undefined {
   const { kind, peer, inside, address, first, last } = fieldsOf(value)
-  const [owner, outside] = [readAddress(inside), readAddress(address)]
+  const [owner, outside] = [readAddress(inside, addresses.inside), readAddress(address, addresses.outside)]
   if (kind !== 'block' || !isName(peer) || outside < 0 || (peer === undefined && owner < 0)) return undefined
   if (!isWhole(first, 65_535) || !isWhole(last, 65_535)) return undefined
   return { name: peer, inside: owner, address: outside, first, last }
@@ -104,9 +109,9 @@ function readSide(value: unknown): NatTcpSide | undefined {
   return ((right - next) | 0) < 0 ? undefined : { next, right, afterSyn, scale }
 }
 
-function readEnd(value: unknown): End | undefined {
+function readEnd(value: unknown, numberOf: (text: string) => number): End | undefined {
   const fields = fieldsOf(value)
-  const address = readAddress(fields['address'])
+  const address = readAddress(fields['address'], numberOf)
   const port = fields['port']
   return address < 0 || !isWhole(port, 65_535) ? undefined : { address, port }
 }
@@ -117,12 +122,9 @@ function readTraffic(value: unknown): NatTraffic | undefined {
   return isWhole(packets, most) && isWhole(bytes, most) ? { packets, bytes } : undefined
 }
 
-/** -1 if it is no IPv4 address. */
-function readAddress(value: unknown): number {
-  if (typeof value !== 'string' || !isIPv4(value)) return -1
-  let address = 0
-  for (const part of value.split('.')) address = address * 256 + Number(part)
-  return address
+/** -1 if it is no address. */
+function readAddress(value: unknown, numberOf: (text: string) => number): number {
+  return typeof value === 'string' ? numberOf(value) : -1
 }
 
 function isName(value: unknown): value is string | undefined {

@@ -1,4 +1,4 @@
-import type { Batch, Clock, Context, IcmpAnswers, IpPacket, Service, Timer } from '@millrace/core'
+import type { Batch, Clock, Context, IpPacket, Service, Timer } from '@millrace/core'
 import { Answers } from './answers.ts'
 import { DropCounts } from './drop-counts.ts'
 import type { Exhaustion } from './exhaustion.ts'
@@ -7,6 +7,8 @@ import { IpIds } from './ip-ids.ts'
 import type { MetricSources } from './metrics.ts'
 import { Outlet } from './outlet.ts'
 import { HELD, Pipeline } from './pipeline.ts'
+import { Prefetch } from './prefetch.ts'
+import type { RecordAddresses } from './record-addresses.ts'
 import { exportSessions } from './session-export.ts'
 import { type ImportRules, type NatImported, SessionImport } from './session-import.ts'
 import type { NatRecord } from './session-records.ts'
@@ -14,7 +16,6 @@ import type { NatMapping } from './session-view.ts'
 import type { NatSettings } from './settings.ts'
 import { type NatLogs, openLogs, startTable } from './start-table.ts'
 import type { NatTable } from './table.ts'
-import type { TcpResets } from './tcp-resets.ts'
 import { Translator, TURNED } from './translator.ts'
 import { UnsolicitedSyns } from './unsolicited-syns.ts'
 
@@ -27,14 +28,12 @@ export interface Neighbours {
 /** All that a NAT has from start to stop. */
 export class RunningNat {
   readonly table: NatTable
-  readonly inside: IcmpAnswers
-  readonly outside: IcmpAnswers
-  readonly resets: TcpResets | undefined
   readonly #answers: Answers
   readonly #logs: NatLogs
   readonly #drops = new DropCounts()
   readonly #clock: Clock
-  readonly #importRules: ImportRules
+  readonly #importRules: Pick<ImportRules, 'otherProtocols' | 'isOutside'>
+  readonly #prefetch: Prefetch
   readonly #pipeline: Pipeline
   readonly #syns: UnsolicitedSyns | undefined
   readonly #exhaustion: Exhaustion
@@ -55,6 +54,7 @@ export class RunningNat {
     this.table = startTable(settings, context, this.#logs)
     const all = [...addresses, ...staticAddresses.map(({ outside }) => outside)]
     this.#importRules = { otherProtocols: settings.otherProtocols, isOutside: (address) => all.includes(address) }
+    this.#prefetch = new Prefetch(this.table.tables.sessions)
     const translator = new Translator(this.table, new IpIds(random), { ...settings, addresses: all })
     this.#pipeline = new Pipeline(translator, {
       datagrams: settings.fragmentedDatagrams,
@@ -69,16 +69,16 @@ export class RunningNat {
     this.#lateDown = new Outlet(pool)
     this.#turned = new Outlet(pool)
     this.#answers = new Answers(settings, pool, (packet) => this.#turned.push(packet))
-    ;({ inside: this.inside, outside: this.outside, resets: this.resets } = this.#answers)
+    const { outside } = this.#answers
     const { lookups } = this.table
     this.#syns = settings.answerSyn
       ? new UnsolicitedSyns({
           clock,
           pool,
-          answers: this.outside,
+          answers: outside,
           isWanted: ({ protocol, destination4, destinationPort, source4, sourcePort }) =>
             lookups.findDown(protocol, destination4, destinationPort, source4, sourcePort),
-          flush: () => this.outside.flush(neighbours.host),
+          flush: () => outside.flush(neighbours.host),
         })
       : undefined
     this.#clock = clock
@@ -88,19 +88,21 @@ export class RunningNat {
 
   serveUp(batch: Batch<IpPacket>, inner: Service<IpPacket>): void {
     this.#tick()
+    this.#prefetch.run(batch, true)
     this.#sort(batch, this.#judgeUp)
     if (batch.length > 0) inner.serve(batch)
     this.#lateUp.flush(inner)
     this.#turned.flush(this.#neighbours.wire)
-    this.inside.flush(this.#neighbours.wire)
+    this.#answers.inside.flush(this.#neighbours.wire)
   }
 
   serveDown(batch: Batch<IpPacket>, inner: Service<IpPacket>): void {
     this.#tick()
+    this.#prefetch.run(batch, false)
     this.#sort(batch, this.#judgeDown)
     if (batch.length > 0) inner.serve(batch)
     this.#lateDown.flush(inner)
-    this.outside.flush(this.#neighbours.host)
+    this.#answers.outside.flush(this.#neighbours.host)
   }
 
   /** Brings the table to the present, however much has fallen due. */
@@ -118,15 +120,16 @@ export class RunningNat {
     return exportSessions(this.table, this.#clock)
   }
 
-  importSessions(records: Iterable<unknown>): NatImported {
+  /** `name` is of the layer. */
+  importSessions(records: Iterable<unknown>, name: string, addresses: RecordAddresses): NatImported {
     this.settle()
-    return SessionImport.run(records, this.table, this.#importRules, this.#clock)
+    return SessionImport.run(records, this.table, { ...this.#importRules, name, addresses }, this.#clock)
   }
 
   /** What metrics are taken from, but for what the exhaustion knows. */
   sources(): Omit<MetricSources, 'refused'> {
     this.settle()
-    const { inside, outside, resets } = this
+    const { inside, outside, resets } = this.#answers
     return {
       table: this.table,
       drops: this.#drops,

@@ -1,8 +1,8 @@
 import { type Clock, ConfigurationError } from '@millrace/core'
 import type { Account } from './accounts.ts'
-import { isMartian } from './classify.ts'
 import { hasPorts } from './protocols.ts'
 import { type BlockFields, readBlock, readHeader, readSession, type SessionFields } from './read-records.ts'
+import type { RecordAddresses } from './record-addresses.ts'
 import type { NatTable } from './table.ts'
 
 /** Why a record was not taken. */
@@ -31,6 +31,9 @@ export interface NatImported {
 
 /** What the table does not know of its NAT. */
 export interface ImportRules {
+  /** Of the layer. */
+  readonly name: string
+  readonly addresses: RecordAddresses
   readonly otherProtocols: boolean
   /** Whether an address is an outside address of the NAT. */
   readonly isOutside: (address: number) => boolean
@@ -44,10 +47,8 @@ export class SessionImport {
   /** Milliseconds since the export. */
   readonly #elapsed: number
   readonly #accounts: ReadonlyMap<string, Account>
-  readonly #entered: number[] = []
-  /** By session: when it was last used. */
-  readonly #usedAt: Float64Array
   readonly #refused: Partial<Record<NatImportRefusal, number>> = {}
+  #sessions = 0
   #blocks = 0
 
   private constructor(table: NatTable, rules: ImportRules, now: number, elapsed: number) {
@@ -55,7 +56,6 @@ export class SessionImport {
     this.#rules = rules
     this.#now = now
     this.#elapsed = elapsed
-    this.#usedAt = new Float64Array(table.view.capacity)
     const named = table.accounts().flatMap((account) => {
       return typeof account.owner === 'number' ? [] : [[account.owner.name, account] as const]
     })
@@ -68,20 +68,22 @@ export class SessionImport {
     try {
       for (const record of records) {
         if (run === undefined) {
-          const elapsed = Math.max(0, clock.wall() - readHeader(record))
+          const elapsed = Math.max(0, clock.wall() - readHeader(record, rules.name))
           run = new SessionImport(table, rules, table.now, elapsed)
         } else run.#take(record)
       }
     } finally {
       if (run !== undefined) run.#finish()
     }
-    if (run === undefined) throw new ConfigurationError('nat importSessions: expected a header as the first record')
-    return { sessions: run.#entered.length, blocks: run.#blocks, refused: run.#refused }
+    if (run === undefined)
+      throw new ConfigurationError(`${rules.name} importSessions: expected a header as the first record`)
+    return { sessions: run.#sessions, blocks: run.#blocks, refused: run.#refused }
   }
 
   #take(record: unknown): void {
-    const session = readSession(record)
-    const block = session === undefined ? readBlock(record) : undefined
+    const { addresses } = this.#rules
+    const session = readSession(record, addresses)
+    const block = session === undefined ? readBlock(record, addresses) : undefined
     let refusal: NatImportRefusal | undefined = 'invalid'
     if (session !== undefined) refusal = this.#refuse(session) ?? this.#enter(session)
     else if (block !== undefined) refusal = this.#claim(block)
@@ -91,10 +93,11 @@ export class SessionImport {
   /** What is wrong with the session itself. */
   #refuse({ protocol, inside, outside, remote, remaining, tcp }: SessionFields): NatImportRefusal | undefined {
     const { statics, tables } = this.#table
-    const { otherProtocols, isOutside } = this.#rules
+    const { otherProtocols, isOutside, addresses } = this.#rules
     if (!hasPorts(protocol) && !otherProtocols) return 'protocol-not-translated'
     if (!tables.opener.isOurs(outside.address)) return 'foreign-address'
-    if (isMartian(inside.address) || isMartian(remote.address) || isOutside(inside.address)) return 'martian'
+    if (addresses.isMartianInside(inside.address) || isOutside(inside.address)) return 'martian'
+    if (addresses.isMartianRemote(remote.address)) return 'martian'
     if (statics.addressByInside(inside.address) !== undefined) return 'static-mapping'
     if (statics.byInside(protocol, inside.address, inside.port) !== undefined) return 'static-mapping'
     const timeout = tables.timers.timeoutFor(protocol, tcp?.state ?? 0)
@@ -125,11 +128,11 @@ export class SessionImport {
     if (isNew && !opener.claim(protocol, outside.address, outside.port, account, this.#now)) return 'port-unavailable'
     opener.set(outside.address, outside.port)
     const session = roster.enter(protocol, address, port, remote.address, remote.port, account, mapping, this.#now)
-    if (fields.tcp !== undefined) timers.restore(session, fields.tcp)
     view.restore(session, this.#now - this.#elapsed - fields.age, fields.up, fields.down)
     const timeout = timers.timeoutFor(protocol, fields.tcp?.state ?? 0)
-    this.#usedAt[session] = this.#now - this.#elapsed - (timeout - Math.min(fields.remaining, timeout))
-    this.#entered.push(session)
+    const used = this.#now - this.#elapsed - (timeout - Math.min(fields.remaining, timeout))
+    timers.resume(session, protocol, used, fields.tcp)
+    this.#sessions++
     return undefined
   }
 
@@ -141,7 +144,6 @@ export class SessionImport {
     }
     if (blocks.ownerOf(block) !== undefined) return 'duplicate'
     if (!blocks.claim(block, this.#accountOf(name, inside), this.#now)) return 'block-unavailable'
-    blocks.tell()
     this.#blocks++
     return undefined
   }
@@ -152,10 +154,8 @@ export class SessionImport {
   }
 
   #finish(): void {
-    const { timers, sessions, accounts } = this.#table.tables
-    const usedAt = (session: number): number => this.#usedAt[session] as number
-    this.#entered.sort((a, b) => usedAt(a) - usedAt(b))
-    timers.resume(this.#entered, (session) => sessions.protocol(session), usedAt)
-    accounts.dropEmpty()
+    this.#table.tables.accounts.dropEmpty()
+    // Whoever writes the log may look at the table, which is in order by now.
+    for (const blocks of this.#table.blocks) blocks.tell()
   }
 }

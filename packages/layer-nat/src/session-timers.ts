@@ -1,5 +1,14 @@
-import { ExpiryLists } from './expiry-lists.ts'
-import { ICMP, TCP, UDP } from './protocols.ts'
+import { TCP } from './protocols.ts'
+import type { Rows } from './rows.ts'
+import {
+  classOf,
+  classOfTcp,
+  type NatTimeouts,
+  OPENING_CLASS,
+  SessionClasses,
+  type SessionCounts,
+} from './session-classes.ts'
+import { SESSION_WORDS, STATE, TIMER, USED } from './session-row.ts'
 import {
   acknowledgesInbound,
   advanceTcp,
@@ -14,6 +23,10 @@ import {
   tcpPhase,
 } from './tcp-state.ts'
 import { type NatTcpSide, TcpWindows } from './tcp-windows.ts'
+import { TimerWheel } from './timer-wheel.ts'
+
+/** The class stands above the state in one word. */
+const CLASS_SHIFT: number = Math.log2(TCP_STATES)
 
 /** What has been seen of a TCP connection. */
 export interface NatTcpProgress {
@@ -23,54 +36,26 @@ export interface NatTcpProgress {
   readonly outside: NatTcpSide
 }
 
-/** How long a session lives without a packet from the inside, milliseconds. */
-export interface NatTimeouts {
-  /** Default 5 minutes (RFC 4787 REQ-5). */
-  readonly udp: number
-  /** ICMP echo. Default 60 seconds (RFC 5508 REQ-2). */
-  readonly icmp: number
-  /** Default 2 hours 4 minutes (RFC 5382 REQ-5). */
-  readonly tcpEstablished: number
-  /** TCP while it opens. Default 4 minutes (RFC 5382 REQ-5). */
-  readonly tcpOpening: number
-  /** TCP after both sides have finished. Default 4 minutes (RFC 7857 §2.1). */
-  readonly tcpClosing: number
-  /** TCP after a reset. Default 4 minutes (RFC 7857 §2.2). */
-  readonly tcpReset: number
-  /** Protocols without ports. Default 5 minutes. */
-  readonly other: number
-}
-
-/** Live sessions by kind. */
-export interface SessionCounts {
-  readonly udp: number
-  readonly icmp: number
-  readonly tcpOpening: number
-  readonly tcpEstablished: number
-  readonly tcpClosing: number
-  readonly tcpReset: number
-  readonly other: number
-}
-
-const LIST_UDP = 0
-const LIST_ICMP = 1
-const LIST_OTHER = 2
-const TCP_LISTS: Readonly<Record<TcpPhase, number>> = { opening: 3, established: 4, closing: 5, reset: 6 }
-/** By the state of the connection. */
-const TCP_LIST: Uint8Array = Uint8Array.from({ length: TCP_STATES }, (_, state) => TCP_LISTS[tcpPhase(state)])
+/** Values of `due` that are no session: none is due, or one that has been used since was put off, so ask again. */
+export const NONE_DUE = -1
+export const PUT_OFF = -2
 
 /** When each session ends: by its protocol, and with TCP by what has been seen of the connection. */
 export class SessionTimers {
-  readonly #lists: ExpiryLists
-  readonly #tcpState: Uint8Array
+  readonly #words: Int32Array
+  readonly #doubles: Float64Array
+  readonly #classes: SessionClasses
+  readonly #wheel: TimerWheel
   readonly #windows: TcpWindows
   #now = Number.NEGATIVE_INFINITY
 
-  constructor(capacity: number, timeouts: NatTimeouts) {
-    const { udp, icmp, other, tcpOpening, tcpEstablished, tcpClosing, tcpReset } = timeouts
-    this.#lists = new ExpiryLists(capacity, [udp, icmp, other, tcpOpening, tcpEstablished, tcpClosing, tcpReset])
-    this.#tcpState = new Uint8Array(capacity)
-    this.#windows = new TcpWindows(capacity)
+  /** `rows` as `sessionRows` makes them. */
+  constructor(rows: Rows, timeouts: NatTimeouts) {
+    this.#words = rows.words
+    this.#doubles = rows.doubles
+    this.#classes = new SessionClasses(timeouts)
+    this.#wheel = new TimerWheel(rows, TIMER)
+    this.#windows = new TcpWindows(rows.words)
   }
 
   /** Never runs backwards. Kept here, as it would be an object of its own wherever it is handed on. */
@@ -80,58 +65,29 @@ export class SessionTimers {
 
   /** A session begins, TCP with its first SYN, or `inbound` with the SYN-ACK to it. */
   begin(session: number, protocol: number, inbound: boolean): void {
-    this.#tcpState[session] = inbound ? TCP_NEW_INBOUND : TCP_NEW
+    const state = inbound ? TCP_NEW_INBOUND : TCP_NEW
     if (protocol === TCP) this.#windows.begin(session)
-    this.#lists.add(session, listFor(protocol, TCP_NEW), this.#now)
+    this.#enter(session, state, classOf(protocol, state), this.#now)
   }
 
-  /** How long a session lives without a packet, milliseconds. */
-  timeoutFor(protocol: number, tcpState: number): number {
-    return this.#lists.timeout(listFor(protocol, tcpState))
-  }
-
-  /** Milliseconds until the session ends, if no packet passes. */
-  remaining(session: number, now: number): number {
-    return this.usedAt(session) + this.#lists.timeout(this.#lists.listOf(session)) - now
-  }
-
-  /** Of a TCP session. */
-  progress(session: number): NatTcpProgress {
-    const windows = this.#windows
-    const state = this.#tcpState[session] as number
-    return { state, inside: windows.read(session, true), outside: windows.read(session, false) }
-  }
-
-  /** A TCP session goes on where it was elsewhere; `resume` next. */
-  restore(session: number, { state, inside, outside }: NatTcpProgress): void {
-    this.#tcpState[session] = state
-    this.#windows.write(session, true, inside)
-    this.#windows.write(session, false, outside)
-  }
-
-  /** Sessions that have begun elsewhere, those that were used earliest first. */
-  resume(
-    sessions: readonly number[],
-    protocolOf: (session: number) => number,
-    usedAt: (session: number) => number,
-  ): void {
-    const byList = new Map<number, number[]>()
-    for (const session of sessions) {
-      const list = listFor(protocolOf(session), this.#tcpState[session] as number)
-      const among = byList.get(list)
-      if (among === undefined) byList.set(list, [session])
-      else among.push(session)
+  /** A session goes on that has begun elsewhere, and was last used at `used`, milliseconds. `progress` is of TCP alone. */
+  resume(session: number, protocol: number, used: number, progress: NatTcpProgress | undefined): void {
+    const state = progress?.state ?? TCP_NEW
+    if (progress !== undefined) {
+      this.#windows.write(session, true, progress.inside)
+      this.#windows.write(session, false, progress.outside)
     }
-    for (const [list, among] of byList) this.#lists.merge(list, among, usedAt)
+    this.#enter(session, state, classOf(protocol, state), used)
   }
 
   end(session: number): void {
-    this.#lists.remove(session)
+    this.#classes.leave(this.#class(session))
+    this.#wheel.remove(session)
   }
 
   /** A packet of another protocol than TCP has passed. Only what comes from the inside keeps a session alive (RFC 4787 REQ-6). */
   use(session: number, up: boolean): void {
-    if (up) this.#lists.use(session, this.#lists.listOf(session), this.#now)
+    if (up) this.#doubles[(session * SESSION_WORDS + USED) >> 1] = this.#now
   }
 
   /**
@@ -140,30 +96,31 @@ export class SessionTimers {
    */
   useTcp(session: number, view: DataView, transport: number, end: number, up: boolean): void {
     const windows = this.#windows
-    const state = this.#tcpState[session] as number
+    const state = this.#state(session)
     const flags = view.getUint8(transport + 13)
     const believed = (flags & (FIN | RST)) === 0 || windows.accepts(session, up, view, transport, end)
     if (!believed && (flags & RST) !== 0) return
     if (!up && acknowledgesInbound(state, flags) && !windows.acknowledgesSyn(session, view, transport)) return
     if (up && (flags & SYN) !== 0 && hasEnded(state)) windows.begin(session)
     const next = advanceTcp(state, believed ? flags : flags & ~FIN, up)
-    const list = TCP_LIST[next] as number
-    const opening = list === TCP_LISTS.opening || TCP_LIST[state] === TCP_LISTS.opening
-    windows.note(session, up, view, transport, end, opening)
-    this.#tcpState[session] = next
+    const before = this.#class(session)
+    const after = classOfTcp(next)
+    windows.note(session, up, view, transport, end, before === OPENING_CLASS || after === OPENING_CLASS)
     // What is about to end ends on time, whoever still sends (RFC 6146 §3.5.2.2).
     const refreshed = up && !hasEnded(next) && (flags & RST) === 0
-    if (refreshed || list !== this.#lists.listOf(session)) this.#lists.use(session, list, this.#now)
+    if (refreshed || after !== before) this.#doubles[(session * SESSION_WORDS + USED) >> 1] = this.#now
+    if (next !== state) this.#advance(session, next, before, after)
   }
 
   /** Of a TCP session. */
   phase(session: number): TcpPhase {
-    return tcpPhase(this.#tcpState[session] as number)
+    return tcpPhase(this.#state(session))
   }
 
-  /** When something last kept the session alive. */
-  usedAt(session: number): number {
-    return this.#lists.usedAt(session)
+  /** Of a TCP session. */
+  progress(session: number): NatTcpProgress {
+    const windows = this.#windows
+    return { state: this.#state(session), inside: windows.read(session, true), outside: windows.read(session, false) }
   }
 
   /** Whether a TCP segment with this sequence number may be under way from one side. */
@@ -171,29 +128,68 @@ export class SessionTimers {
     return this.#windows.isInFlight(session, up, sequence)
   }
 
-  isDue(session: number): boolean {
-    return this.#lists.isDue(session, this.#now)
+  /** When something last kept the session alive. */
+  usedAt(session: number): number {
+    return this.#doubles[(session * SESSION_WORDS + USED) >> 1] as number
   }
 
-  /** A session whose time is over, or -1. */
+  /** How long a session lives without a packet, milliseconds. */
+  timeoutFor(protocol: number, tcpState: number): number {
+    return this.#classes.timeout(classOf(protocol, tcpState))
+  }
+
+  /** Milliseconds until the session ends, if no packet passes. */
+  remaining(session: number, now: number): number {
+    return this.#deadline(session) - now
+  }
+
+  isDue(session: number): boolean {
+    return this.#deadline(session) <= this.#now
+  }
+
+  /** A session whose time is over, or {@link NONE_DUE}, or {@link PUT_OFF}. */
   due(): number {
-    return this.#lists.due(this.#now)
+    const session = this.#wheel.due(this.#now)
+    if (session < 0) return NONE_DUE
+    const deadline = this.#deadline(session)
+    if (deadline <= this.#now) return session
+    this.#wheel.remove(session)
+    this.#wheel.add(session, deadline, this.#now)
+    return PUT_OFF
   }
 
   counts(): SessionCounts {
-    return {
-      udp: this.#lists.count(LIST_UDP),
-      icmp: this.#lists.count(LIST_ICMP),
-      tcpOpening: this.#lists.count(TCP_LISTS.opening),
-      tcpEstablished: this.#lists.count(TCP_LISTS.established),
-      tcpClosing: this.#lists.count(TCP_LISTS.closing),
-      tcpReset: this.#lists.count(TCP_LISTS.reset),
-      other: this.#lists.count(LIST_OTHER),
-    }
+    return this.#classes.counts()
   }
-}
 
-function listFor(protocol: number, tcpState: number): number {
-  if (protocol === TCP) return TCP_LISTS[tcpPhase(tcpState)]
-  return protocol === UDP ? LIST_UDP : protocol === ICMP ? LIST_ICMP : LIST_OTHER
+  #enter(session: number, state: number, kind: number, used: number): void {
+    this.#words[session * SESSION_WORDS + STATE] = (kind << CLASS_SHIFT) | state
+    this.#doubles[(session * SESSION_WORDS + USED) >> 1] = used
+    this.#classes.enter(kind)
+    this.#wheel.add(session, used + this.#classes.timeout(kind), this.#now)
+  }
+
+  #advance(session: number, state: number, before: number, after: number): void {
+    this.#words[session * SESSION_WORDS + STATE] = (after << CLASS_SHIFT) | state
+    if (before === after) return
+    const classes = this.#classes
+    classes.leave(before)
+    classes.enter(after)
+    // A later deadline is seen when the wheel comes round to the earlier one.
+    if (classes.timeout(after) >= classes.timeout(before)) return
+    this.#wheel.remove(session)
+    this.#wheel.add(session, this.#now + classes.timeout(after), this.#now)
+  }
+
+  #deadline(session: number): number {
+    return this.usedAt(session) + this.#classes.timeout(this.#class(session))
+  }
+
+  #state(session: number): number {
+    return (this.#words[session * SESSION_WORDS + STATE] as number) & (TCP_STATES - 1)
+  }
+
+  #class(session: number): number {
+    return (this.#words[session * SESSION_WORDS + STATE] as number) >> CLASS_SHIFT
+  }
 }

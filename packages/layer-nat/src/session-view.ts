@@ -2,6 +2,17 @@ import type { Clock, Peer } from '@millrace/core'
 import { type Owner, peerOf } from './accounts.ts'
 import { nameOf } from './egress.ts'
 import { ICMP, TCP, UDP } from './protocols.ts'
+import type { Rows } from './rows.ts'
+import {
+  BEGAN,
+  BYTES_DOWN,
+  BYTES_UP,
+  MORE_PACKETS_DOWN,
+  MORE_PACKETS_UP,
+  PACKETS_DOWN,
+  PACKETS_UP,
+  SESSION_WORDS,
+} from './session-row.ts'
 import type { SessionTimers } from './session-timers.ts'
 import type { Sessions } from './sessions.ts'
 import type { TcpPhase } from './tcp-state.ts'
@@ -40,40 +51,57 @@ export interface NatMapping {
 /** A number is the IANA's, of a protocol without ports. */
 export type NatProtocol = 'icmp' | 'tcp' | 'udp' | number
 
-/** Columns of a session: when it began, packets and bytes up, packets and bytes down. */
-const COLUMNS = 5
+const NOTHING: NatTraffic = { packets: 0, bytes: 0 }
+/** As many packets do not fit into 32 bits. */
+const FULL = 2 ** 32
 
 /** Sessions as an operator sees them, and what passes through each. */
 export class SessionView {
+  readonly capacity: number
   readonly #sessions: Sessions
   readonly #timers: SessionTimers
-  readonly #columns: Float64Array
+  readonly #words: Int32Array
+  readonly #doubles: Float64Array
 
-  constructor(capacity: number, sessions: Sessions, timers: SessionTimers) {
+  /** `rows` are those of the sessions. */
+  constructor(rows: Rows, sessions: Sessions, timers: SessionTimers) {
+    this.capacity = rows.capacity
     this.#sessions = sessions
     this.#timers = timers
-    this.#columns = new Float64Array(capacity * COLUMNS)
+    this.#words = rows.words
+    this.#doubles = rows.doubles
   }
 
   begin(session: number, now: number): void {
-    const at = session * COLUMNS
-    this.#columns.fill(0, at, at + COLUMNS)
-    this.#columns[at] = now
+    this.restore(session, now, NOTHING, NOTHING)
   }
 
   /** A session has begun elsewhere, `began` in milliseconds of this clock. */
   restore(session: number, began: number, up: NatTraffic, down: NatTraffic): void {
-    this.#columns.set([began, up.packets, up.bytes, down.packets, down.bytes], session * COLUMNS)
+    const words = this.#words
+    const at = session * SESSION_WORDS
+    this.#doubles[(at + BEGAN) >> 1] = began
+    this.#doubles[(at + BYTES_UP) >> 1] = up.bytes
+    this.#doubles[(at + BYTES_DOWN) >> 1] = down.bytes
+    words[at + PACKETS_UP] = up.packets % FULL
+    words[at + PACKETS_DOWN] = down.packets % FULL
+    words[at + MORE_PACKETS_UP] = Math.floor(up.packets / FULL)
+    words[at + MORE_PACKETS_DOWN] = Math.floor(down.packets / FULL)
   }
 
   count(session: number, up: boolean, packets: number, bytes: number): void {
-    const at = session * COLUMNS + (up ? 1 : 3)
-    this.#columns[at] = (this.#columns[at] as number) + packets
-    this.#columns[at + 1] = (this.#columns[at + 1] as number) + bytes
-  }
-
-  get capacity(): number {
-    return this.#columns.length / COLUMNS
+    const words = this.#words
+    const at = session * SESSION_WORDS
+    const ofBytes = (at + (up ? BYTES_UP : BYTES_DOWN)) >> 1
+    this.#doubles[ofBytes] = (this.#doubles[ofBytes] as number) + bytes
+    const ofPackets = at + (up ? PACKETS_UP : PACKETS_DOWN)
+    const before = words[ofPackets] as number
+    words[ofPackets] = before + packets
+    // From -1 to 0 is from all bits to none.
+    if (before < 0 && (words[ofPackets] as number) >= 0) {
+      const more = at + (up ? MORE_PACKETS_UP : MORE_PACKETS_DOWN)
+      words[more] = (words[more] as number) + 1
+    }
   }
 
   /** The live sessions. Allocates one at a time. */
@@ -87,8 +115,6 @@ export class SessionView {
   describe(session: number, now: number, owner?: Owner): NatMapping {
     const sessions = this.#sessions
     const whose = owner ?? sessions.account(session)?.owner ?? sessions.insideAddress(session)
-    const at = session * COLUMNS
-    const column = (i: number): number => this.#columns[at + i] as number
     return {
       peer: peerOf(whose),
       protocol: protocolName(sessions.protocol(session)),
@@ -96,10 +122,19 @@ export class SessionView {
       outside: end(sessions.outsideAddress(session), sessions.outsidePort(session)),
       remote: end(sessions.remote(session), sessions.remotePort(session)),
       state: sessions.protocol(session) === TCP ? this.#timers.phase(session) : 'active',
-      age: now - column(0),
+      age: now - (this.#doubles[(session * SESSION_WORDS + BEGAN) >> 1] as number),
       idle: now - this.#timers.usedAt(session),
-      up: { packets: column(1), bytes: column(2) },
-      down: { packets: column(3), bytes: column(4) },
+      up: this.#traffic(session, PACKETS_UP, MORE_PACKETS_UP, BYTES_UP),
+      down: this.#traffic(session, PACKETS_DOWN, MORE_PACKETS_DOWN, BYTES_DOWN),
+    }
+  }
+
+  #traffic(session: number, packets: number, more: number, bytes: number): NatTraffic {
+    const words = this.#words
+    const at = session * SESSION_WORDS
+    return {
+      packets: (words[at + more] as number) * FULL + ((words[at + packets] as number) >>> 0),
+      bytes: this.#doubles[(at + bytes) >> 1] as number,
     }
   }
 }

@@ -1,23 +1,29 @@
 import type { Account } from './accounts.ts'
 import { FreeList } from './free-list.ts'
-import { TupleIndex } from './tuple-index.ts'
+import type { Rows } from './rows.ts'
+import { MAPPING, SESSION_WORDS } from './session-row.ts'
+import { TwoWayIndex } from './two-way-index.ts'
 
-/** The columns of the session table: who inside talks to whom outside, under which outside address and port. */
+/** The session table: who inside talks to whom outside, under which outside address and port. */
 export class Sessions {
-  readonly #inside: TupleIndex
-  readonly #outside: TupleIndex
+  readonly index: TwoWayIndex
+  readonly #capacity: number
+  readonly #words: Int32Array
   readonly #free: FreeList
-  /** Shared mapping by session, or -1. */
-  readonly #mapping: Int32Array
   readonly #account: (Account | undefined)[]
 
-  /** `key` gives 32 secret bits a call. */
-  constructor(capacity: number, key: () => number) {
-    this.#inside = new TupleIndex(capacity, key(), key())
-    this.#outside = new TupleIndex(capacity, key(), key())
-    this.#free = new FreeList(capacity)
-    this.#mapping = new Int32Array(capacity)
-    this.#account = new Array<Account | undefined>(capacity).fill(undefined)
+  /** `rows` as `sessionRows` makes them; `key` gives 32 secret bits a call. */
+  constructor(rows: Rows, key: () => number) {
+    this.index = new TwoWayIndex(rows, key)
+    this.#capacity = rows.capacity
+    this.#words = rows.words
+    this.#free = new FreeList(rows.capacity)
+    this.#account = new Array<Account | undefined>(rows.capacity).fill(undefined)
+  }
+
+  /** How many there are. */
+  get length(): number {
+    return this.#capacity - this.#free.length
   }
 
   get isFull(): boolean {
@@ -25,11 +31,11 @@ export class Sessions {
   }
 
   findInside(protocol: number, address: number, port: number, remote: number, remotePort: number): number {
-    return this.#inside.find(protocol, address, port, remote, remotePort)
+    return this.index.findInside(protocol, address, port, remote, remotePort)
   }
 
   findOutside(protocol: number, address: number, port: number, remote: number, remotePort: number): number {
-    return this.#outside.find(protocol, address, port, remote, remotePort)
+    return this.index.findOutside(protocol, address, port, remote, remotePort)
   }
 
   /** Adds a session where there is room and neither tuple is taken. */
@@ -45,51 +51,49 @@ export class Sessions {
     account: Account,
   ): number {
     const session = this.#free.take()
-    this.#inside.insert(session, protocol, address, port, remote, remotePort)
-    this.#outside.insert(session, protocol, outsideAddress, outsidePort, remote, remotePort)
-    this.#mapping[session] = mapping
+    this.index.insert(session, protocol, address, port, outsideAddress, outsidePort, remote, remotePort)
+    this.#words[session * SESSION_WORDS + MAPPING] = mapping
     this.#account[session] = account
     return session
   }
 
-  /** Its columns may be read until the next `insert`, but for the account. */
+  /** Its row may be read until the next `insert`, but not the account. */
   remove(session: number): void {
     this.#account[session] = undefined
-    this.#inside.remove(session)
-    this.#outside.remove(session)
+    this.index.remove(session)
     this.#free.release(session)
   }
 
   protocol(session: number): number {
-    return this.#inside.protocol(session)
+    return this.index.protocol(session)
   }
 
   insideAddress(session: number): number {
-    return this.#inside.local(session) >>> 0
+    return this.index.insideAddress(session) >>> 0
   }
 
   insidePort(session: number): number {
-    return this.#inside.localPort(session)
+    return this.index.insidePort(session)
   }
 
   outsideAddress(session: number): number {
-    return this.#outside.local(session) >>> 0
+    return this.index.outsideAddress(session) >>> 0
   }
 
   outsidePort(session: number): number {
-    return this.#outside.localPort(session)
+    return this.index.outsidePort(session)
   }
 
   remote(session: number): number {
-    return this.#outside.remote(session) >>> 0
+    return this.index.remote(session) >>> 0
   }
 
   remotePort(session: number): number {
-    return this.#outside.remotePort(session)
+    return this.index.remotePort(session)
   }
 
   mapping(session: number): number {
-    return this.#mapping[session] as number
+    return this.#words[session * SESSION_WORDS + MAPPING] as number
   }
 
   account(session: number): Account | undefined {

@@ -8,7 +8,7 @@ import type { BlockSize } from './port-blocks.ts'
 import type { PortRange } from './ports.ts'
 import { readBlocks, readPorts } from './read-ports.ts'
 import { readForwards, readStaticAddresses } from './read-statics.ts'
-import type { NatTimeouts } from './session-timers.ts'
+import type { NatTimeouts } from './session-classes.ts'
 import type { StaticAddress, StaticEndpoint } from './statics.ts'
 
 /** Options checked and complete. */

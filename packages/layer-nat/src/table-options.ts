@@ -6,7 +6,7 @@ import type { PortRefusal } from './outside-ports.ts'
 import type { PortBlockLog } from './port-block-log.ts'
 import type { BlockSize } from './port-blocks.ts'
 import type { PortRange } from './ports.ts'
-import type { NatTimeouts, SessionCounts } from './session-timers.ts'
+import type { NatTimeouts, SessionCounts } from './session-classes.ts'
 import type { StaticAddress, StaticEndpoint } from './statics.ts'
 
 /** Sessions, ports and what became of earlier sessions. */

@@ -14,13 +14,14 @@ import type { PortBlocks } from './port-blocks.ts'
 import { ICMP, UDP } from './protocols.ts'
 import { RangePorts } from './range-ports.ts'
 import { Roster, type SessionTables } from './roster.ts'
-import { SessionTimers } from './session-timers.ts'
+import { sessionRows } from './session-row.ts'
+import { NONE_DUE, PUT_OFF, SessionTimers } from './session-timers.ts'
 import { SessionView } from './session-view.ts'
 import { Sessions } from './sessions.ts'
 import { StaticMappings } from './statics.ts'
 import type { NatTableCounts, NatTableOptions, Refusal } from './table-options.ts'
 
-/** Sessions removed in one go, so that many that fall due together do not hold up the packets. */
+/** Sessions removed or put off in one go, so that many that fall due together do not hold up the packets. */
 const EXPIRY_STEP = 1024
 
 /**
@@ -52,13 +53,14 @@ export class NatTable {
     const { sessions, random, behaviours, endpoints, egress } = options
     const { mapping, filtering } = behaviours
     const key = (): number => random.uint32()
-    this.#sessions = new Sessions(sessions, key)
+    const rows = sessionRows(sessions)
+    this.#sessions = new Sessions(rows, key)
     this.#mappings = new Mappings(sessions, key)
     const permits = filtering.some((kind, i) => kind === ADDRESS_DEPENDENT && mapping[i] === ENDPOINT_INDEPENDENT)
     const permissions = permits ? new Permissions(sessions, key) : undefined
     this.statics = new StaticMappings(endpoints, options.addresses, key)
-    this.timers = new SessionTimers(sessions, options.timeouts)
-    this.view = new SessionView(sessions, this.#sessions, this.timers)
+    this.timers = new SessionTimers(rows, options.timeouts)
+    this.view = new SessionView(rows, this.#sessions, this.timers)
     this.flows = new FlowCounts(egress.addresses)
     this.#accounts = new Accounts(options)
     this.egress = new Egress(egress)
@@ -96,8 +98,8 @@ export class NatTable {
     this.timers.now = this.#now
     for (let i = 0; i < limit; i++) {
       const session = this.timers.due()
-      if (session < 0) break
-      this.roster.strike(session, this.#now)
+      if (session === NONE_DUE) break
+      if (session !== PUT_OFF) this.roster.strike(session, this.#now)
     }
     for (let i = 0; i < this.blocks.length; i++) this.blocks[i]?.expire(this.#now)
   }

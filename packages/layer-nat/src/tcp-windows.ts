@@ -1,10 +1,11 @@
+import { SESSION_WORDS, WINDOWS } from './session-row.ts'
 import { ACK, FIN, RST, SYN } from './tcp-state.ts'
 
 const WINDOW_SCALE = 3
 /** A side that has not offered to scale its window (RFC 7323 §2.2: then neither may). */
 const NO_SCALE = 255
 
-// Words of a side, which lie together, so that a segment touches one line of the processor's cache.
+// Words of a side. That of the inside comes first.
 const SIDE = 4
 /** The latest acknowledgment: what the side waits for next. */
 const EDGE = 0
@@ -36,8 +37,9 @@ export interface NatTcpSide {
 export class TcpWindows {
   readonly #words: Int32Array
 
-  constructor(capacity: number) {
-    this.#words = new Int32Array(capacity * 2 * SIDE)
+  /** The rows of all sessions. */
+  constructor(words: Int32Array) {
+    this.#words = words
   }
 
   /** Nothing is known of the connection, or no more. */
@@ -140,7 +142,7 @@ export class TcpWindows {
 
 /** Where the words of the inside begin, or of the outside. */
 function sideOf(session: number, up: boolean): number {
-  return (session * 2 + (up ? 0 : 1)) * SIDE
+  return session * SESSION_WORDS + WINDOWS + (up ? 0 : SIDE)
 }
 
 /** By how much `a` is ahead of `b`, of sequence numbers less than 2^31 apart (RFC 9293 §3.4). */

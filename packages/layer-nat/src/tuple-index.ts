@@ -30,30 +30,9 @@ export class TupleIndex {
     this.#index.insert(entry, this.#key)
   }
 
-  /** Takes `entry`, which must be in the index, out of it. Its tuple may be read until it is inserted anew. */
+  /** Takes `entry`, which must be in the index, out of it. */
   remove(entry: number): void {
     this.#index.remove(entry)
-  }
-
-  /** Addresses are signed here: what is below 2^31 needs no memory of its own. */
-  local(entry: number): number {
-    return this.#index.keys[entry * WORDS] as number
-  }
-
-  remote(entry: number): number {
-    return this.#index.keys[entry * WORDS + 1] as number
-  }
-
-  localPort(entry: number): number {
-    return (this.#index.keys[entry * WORDS + 2] as number) >>> 16
-  }
-
-  remotePort(entry: number): number {
-    return (this.#index.keys[entry * WORDS + 2] as number) & 0xffff
-  }
-
-  protocol(entry: number): number {
-    return this.#index.keys[entry * WORDS + 3] as number
   }
 
   #set(protocol: number, local: number, localPort: number, remote: number, remotePort: number): void {

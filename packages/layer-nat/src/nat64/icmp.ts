@@ -24,8 +24,8 @@ const NEXT_HEADER = 6
 const MINIMUM_MTU_4 = 68
 const MINIMUM_MTU_6 = 1280
 const HEADER_DIFFERENCE = 20
-/** Link sizes to try where a router states none (RFC 1191 §7.1). */
-const PLATEAUS = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68]
+/** Link sizes to try where a router states none (RFC 1191 §7.1), those that IPv6 can have. */
+const PLATEAUS = [32_000, 17_914, 8166, 4352, 2002, 1492]
 
 /** ICMP errors as RFC 7915 §4.2 and §5.2 translate them. */
 export class Rfc7915 implements IcmpCodec {
@@ -46,7 +46,7 @@ export class Rfc7915 implements IcmpCodec {
       const mtu = Math.min(value, this.#mtu) - HEADER_DIFFERENCE
       return head.set(V4_UNREACHABLE, V4_TOO_BIG, Math.max(mtu, MINIMUM_MTU_4))
     }
-    if (type === V6_TIME_EXCEEDED) return code <= 1 && head.set(V4_TIME_EXCEEDED, code)
+    if (type === V6_TIME_EXCEEDED) return head.set(V4_TIME_EXCEEDED, code)
     if (type !== V6_PARAMETER_PROBLEM) return false
     // "Unrecognized next header" is "protocol unreachable".
     if (code === 1) return head.set(V4_UNREACHABLE, 2)
@@ -57,7 +57,7 @@ export class Rfc7915 implements IcmpCodec {
 
   toIpv6(head: IcmpHead, quotedLength: number): boolean {
     const { type, code, value } = head
-    if (type === V4_TIME_EXCEEDED) return code <= 1 && head.set(V6_TIME_EXCEEDED, code)
+    if (type === V4_TIME_EXCEEDED) return head.set(V6_TIME_EXCEEDED, code)
     if (type === V4_PARAMETER_PROBLEM) {
       if (code !== 0 && code !== 2) return false
       const pointer = value < 12 ? POINTERS_6[value] : value < 16 ? 8 : value < 20 ? 24 : NONE
@@ -75,5 +75,5 @@ export class Rfc7915 implements IcmpCodec {
 }
 
 function plateauBelow(length: number): number {
-  return PLATEAUS.find((plateau) => plateau < length) ?? MINIMUM_MTU_4
+  return PLATEAUS.find((plateau) => plateau < length) ?? MINIMUM_MTU_6 - HEADER_DIFFERENCE
 }

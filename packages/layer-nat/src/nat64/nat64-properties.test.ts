@@ -14,13 +14,13 @@ import {
 } from '@millrace/core/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { NatLayer } from '../nat-layer.ts'
 import { nat66 } from '../nat66/nat66.ts'
-import type { Ipv6NatLayer } from '../siit/translated-nat.ts'
 import { mirror } from '../test-support/mirror.ts'
 import { parses } from '../test-support/parses.ts'
 import { nat64 } from './nat64.ts'
 
-const kinds: readonly { name: string; make: (sessions?: number) => Ipv6NatLayer; remote: string; outside: string }[] = [
+const kinds: readonly { name: string; make: (sessions?: number) => NatLayer; remote: string; outside: string }[] = [
   {
     name: 'nat64',
     make: (sessions = 512) => nat64({ address: '203.0.113.7', prefix: '2001:db8:64::/96', sessions }),

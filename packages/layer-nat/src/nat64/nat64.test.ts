@@ -104,6 +104,20 @@ describe('nat64', () => {
     )
   })
 
+  test('small packets of a one-to-one address have identifications (RFC 7915 §5.1)', async () => {
+    const rig = await start({ staticAddresses: [{ inside: 'fd00::9', outside: '203.0.113.9' }] })
+    const idOf = (source: string): number => {
+      rig.up(packetFromText(`UDP [${source}]:5000 > [${seven}]:53`))
+      const { bytes } = rig.take()[0]!
+      const view = new DataView(bytes.buffer, bytes.byteOffset)
+      expect(view.getUint16(6)).toBe(0)
+      return view.getUint16(4)
+    }
+    const ids = Array.from({ length: 3 }, () => idOf('fd00::9'))
+    expect(ids).toEqual([0, 1, 2].map((i) => (ids[0]! + i) & 0xffff))
+    expect(ids).not.toEqual([0, 1, 2])
+  })
+
   test('traffic class, hop limit and "do not fragment" (RFC 7915 §4.1, §5.1)', async () => {
     const rig = await start()
     const up = (bytes: number): Uint8Array => {
@@ -330,6 +344,48 @@ describe('nat64', () => {
     rig.up(packetFromText(`UDP [fd00::2]:5000 > [${seven}]:53`))
     expect(lines).toMatchObject([{ event: 'alloc', peer: 'fd00::2', address: '203.0.113.7' }])
     expect(layer.statistics()!.portBlocks!.inUse).toMatchObject([{ peer: 'fd00::2', address: '203.0.113.7' }])
+  })
+
+  test('who has a block that rests is known by its address, whoever comes meanwhile', async () => {
+    const lines: Record<string, unknown>[] = []
+    const layer = nat64({
+      address: '203.0.113.7',
+      prefix,
+      sessions: 1,
+      holdDown: 100_000,
+      portBlocks: { size: 256 },
+      portBlockLog: (line) => void lines.push(JSON.parse(line)),
+    })
+    const rig = await LayerRig.start(layer)
+    rig.up(packetFromText(`ICMPv6 fd00::2 > ${seven} echo request 7`))
+    rig.clock.advance(60_000)
+    // One has the only session and a block of its own, and two thousand have nothing.
+    for (let i = 0; i < 2000; i++) {
+      rig.up(packetFromText(`UDP [fd00:6::${i.toString(16)}]:5000 > [${seven}]:53`))
+      rig.take()
+    }
+    const owners = (): unknown => layer.statistics()!.portBlocks!.inUse.map(({ peer }) => peer)
+    expect(owners()).toEqual(['fd00::2', 'fd00:6::'])
+    rig.clock.advance(40_000)
+    rig.clock.advance(60_000)
+    expect(owners()).toEqual(['fd00:6::'])
+    expect(lines.map(({ event, peer }) => `${event} ${peer}`)).toEqual([
+      'alloc fd00::2',
+      'alloc fd00:6::',
+      'free fd00::2',
+    ])
+  })
+
+  test('as many may have blocks as there are blocks', async () => {
+    const layer = nat64({ address: '203.0.113.7', prefix, sessions: 1, holdDown: 1e9, portBlocks: { size: 16 } })
+    const rig = await LayerRig.start(layer)
+    const hosts = Array.from({ length: 1500 }, (_, i) => `fd00:6::${(i + 1).toString(16)}`)
+    for (const host of hosts) {
+      rig.up(packetFromText(`ICMPv6 ${host} > ${seven} echo request 7`))
+      rig.take()
+      rig.clock.advance(60_000)
+    }
+    expect(layer.statistics()!.portBlocks!.inUse.map(({ peer }) => peer)).toEqual(hosts)
   })
 
   test('nothing passes before start', () => {

@@ -1,14 +1,17 @@
 import { type IpPacket, parseAddress } from '@millrace/core'
-import { AddressSet } from '../classify.ts'
+import { AddressSet, isMartian } from '../classify.ts'
+import type { IpIds } from '../ip-ids.ts'
+import { type NatLayer, StatefulNat } from '../nat-layer.ts'
 import { ICMP } from '../protocols.ts'
+import { type RecordAddresses, readIpv4 } from '../record-addresses.ts'
 import type { NatSettings } from '../settings.ts'
 import type { AddressCodec } from '../siit/codec.ts'
 import type { Hosts } from '../siit/hosts.ts'
 import { isMartian6 } from '../siit/martian.ts'
 import { checkSettings, hostAddress6, innerMtu, pinsByOwner, readInner } from '../siit/read-options.ts'
+import { RunningTranslation } from '../siit/running-translation.ts'
 import { ToIpv4 } from '../siit/to-ipv4.ts'
 import { ToIpv6 } from '../siit/to-ipv6.ts'
-import { type Ipv6NatLayer, TranslatedNat } from '../siit/translated-nat.ts'
 import { PASS, type Translation, type TranslationPlan } from '../siit/translation.ts'
 import { Rfc7915 } from './icmp.ts'
 import type { Nat64Options } from './options.ts'
@@ -28,10 +31,14 @@ const DEFAULT_MTU = 1420
  *       .layer(nat64({ address: '203.0.113.7' }))
  *       .end(tun({ name: 'egress0' }))
  */
-export function nat64(options: Nat64Options): Ipv6NatLayer {
+export function nat64(options: Nat64Options): NatLayer {
   const plan = planOf(options)
   const pool = typeof options.address === 'string' ? [options.address] : options.address
-  return new TranslatedNat(options.name ?? 'nat64', plan, pool)
+  return new StatefulNat({
+    name: options.name ?? 'nat64',
+    pool,
+    start: (...started) => new RunningTranslation(plan, ...started),
+  })
 }
 
 function planOf(options: Nat64Options): TranslationPlan {
@@ -61,18 +68,20 @@ function planOf(options: Nat64Options): TranslationPlan {
     isOutside6: false,
     avoid: new Set([...outside, GATEWAY_NUMBER]),
     settings,
-    translation: (hosts) => new Nat64Translation(hosts, prefix, outside, gateway, mtu),
+    translation: (hosts, _settings, ids) => new Nat64Translation(hosts, ids, prefix, outside, gateway, mtu),
   }
 }
 
 class Nat64Translation implements Translation {
   readonly toIpv4: ToIpv4
   readonly toIpv6: ToIpv6
+  readonly records: RecordAddresses
   readonly #prefix: EmbeddedAddresses
   readonly #outside: AddressSet
 
   constructor(
     hosts: Hosts,
+    ids: IpIds,
     prefix: EmbeddedAddresses,
     outside: readonly number[],
     gateway: string | undefined,
@@ -86,6 +95,7 @@ class Nat64Translation implements Translation {
     this.#outside = new AddressSet(outside)
     this.toIpv4 = new ToIpv4({
       icmp,
+      ids,
       codecs: { source: hosts, destination: prefix, quotedSource: prefix, quotedDestination: hosts.known },
     })
     this.toIpv6 = new ToIpv6({
@@ -98,6 +108,13 @@ class Nat64Translation implements Translation {
         quotedDestination: prefix,
       },
     })
+    const view = new DataView(new ArrayBuffer(16))
+    this.records = {
+      inside: (text) => hosts.readText(text),
+      outside: readIpv4,
+      isMartianInside: (address) => !hosts.write(address, view, 0) || isMartian6(view, 0) || prefix.contains(view, 0),
+      isMartianRemote: (address) => isMartian(address) || !prefix.write(address, view, 0),
+    }
   }
 
   judgeUp(packet: IpPacket): string | undefined {

@@ -14,10 +14,8 @@ import {
 const DIFFERENCE = 20
 /** Codes of ICMPv6 among those of ICMP, for none of them to be taken for another. */
 const OWN = 0x80
-/** What the NAT for IPv4 says itself: host unreachable, port unreachable, prohibited. */
+/** What the NAT for IPv4 says itself, as RFC 4443 §3.1 has it: port unreachable, administratively prohibited. */
 const CODES: ReadonlyMap<number, number> = new Map([
-  [0, 0],
-  [1, 3],
   [3, 4],
   [13, 1],
 ])

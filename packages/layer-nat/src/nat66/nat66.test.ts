@@ -12,6 +12,8 @@ import {
   udpSegment,
 } from '@millrace/core/testing'
 import { describe, expect, test } from 'vitest'
+import { IcmpHead } from '../siit/icmp-codec.ts'
+import { ThereAndBack } from './icmp.ts'
 import { nat66 } from './nat66.ts'
 import type { Nat66Options } from './options.ts'
 
@@ -79,6 +81,21 @@ describe('nat66', () => {
     const sent = rig.take()[0]!.bytes
     rig.down(ipv6({ source: '2001:db8:5::1', destination: '2001:db8::7' }, icmpError({ type, code, rest }, sent)))
     expect(decodePacket(rig.take()[0]!.bytes)).toMatchObject({ type, code, rest, destination: 'fd00::2' })
+  })
+
+  test('what it says itself: port unreachable to the outside, prohibited to the inside', async () => {
+    const rig = await start({ unsolicitedSyn: 'port-unreachable', sessionsPerPeer: 1 })
+    rig.down(packetFromText(`TCP [${remote}]:1000 > [2001:db8::7]:80 SYN`))
+    rig.clock.advance(6000)
+    rig.up(packetFromText(`UDP [fd00::2]:5000 > [${remote}]:53`), packetFromText(`UDP [fd00::2]:5001 > [${remote}]:53`))
+    expect(rig.take().map(({ bytes, direction }) => `${direction} ${describeBytes(bytes)}`)).toEqual([
+      `up ICMPv6 2001:db8::7 > ${remote} 1/4 about TCP [${remote}]:1000 > [2001:db8::7]:80 SYN`,
+      expect.stringContaining('up UDP [2001:db8::7]:'),
+      `down ICMPv6 2001:db8::7 > fd00::2 1/1 about UDP [fd00::2]:5001 > [${remote}]:53`,
+    ])
+    // Nothing else has a code of ICMP here.
+    const own = (code: number): boolean => new ThereAndBack().toIpv6(Object.assign(new IcmpHead(), { type: 3, code }))
+    expect([3, 13, 0, 1, 2].map(own)).toEqual([true, true, false, false, false])
   })
 
   test('an error whose pointer is above 255 goes no further', async () => {

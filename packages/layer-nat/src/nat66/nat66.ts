@@ -1,12 +1,14 @@
 import { ConfigurationError, type IpPacket } from '@millrace/core'
 import { AddressSet } from '../classify.ts'
+import { type NatLayer, StatefulNat } from '../nat-layer.ts'
+import type { RecordAddresses } from '../record-addresses.ts'
 import type { NatSettings } from '../settings.ts'
 import type { Hosts } from '../siit/hosts.ts'
 import { isMartian6 } from '../siit/martian.ts'
 import { checkSettings, hostAddress6, innerMtu, pinsByOwner, readInner } from '../siit/read-options.ts'
+import { RunningTranslation } from '../siit/running-translation.ts'
 import { ToIpv4 } from '../siit/to-ipv4.ts'
 import { ToIpv6 } from '../siit/to-ipv6.ts'
-import { type Ipv6NatLayer, TranslatedNat } from '../siit/translated-nat.ts'
 import { PASS, type Translation, type TranslationPlan } from '../siit/translation.ts'
 import { ThereAndBack } from './icmp.ts'
 import type { Nat66Options } from './options.ts'
@@ -19,13 +21,17 @@ const DEFAULT_MTU = 1420
  *
  *     .layer(nat66({ address: '2001:db8::7' }))
  */
-export function nat66(options: Nat66Options): Ipv6NatLayer {
+export function nat66(options: Nat66Options): NatLayer {
   const pool = (typeof options.address === 'string' ? [options.address] : options.address).map((address) =>
     hostAddress6(address, 'nat66 address'),
   )
   if (pool.length === 0) throw new ConfigurationError('nat66 address: expected at least one')
   const plan = planOf(options, pool)
-  return new TranslatedNat(options.name ?? 'nat66', plan, pool)
+  return new StatefulNat({
+    name: options.name ?? 'nat66',
+    pool,
+    start: (...started) => new RunningTranslation(plan, ...started),
+  })
 }
 
 function planOf(options: Nat66Options, pool: readonly string[]): TranslationPlan {
@@ -68,6 +74,7 @@ function planOf(options: Nat66Options, pool: readonly string[]): TranslationPlan
 class Nat66Translation implements Translation {
   readonly toIpv4: ToIpv4
   readonly toIpv6: ToIpv6
+  readonly records: RecordAddresses
   readonly #hosts: Hosts
   readonly #outside: AddressSet
 
@@ -77,9 +84,13 @@ class Nat66Translation implements Translation {
     const codecs = { source: hosts, destination: hosts, quotedSource: known, quotedDestination: known }
     this.#hosts = hosts
     this.#outside = new AddressSet([...addresses, ...staticAddresses.map(({ outside }) => outside)])
-    this.toIpv4 = new ToIpv4({ codecs, icmp, andBack: true })
+    this.toIpv4 = new ToIpv4({ codecs, icmp })
     // No router fragments IPv6: what is too big has been answered.
     this.toIpv6 = new ToIpv6({ codecs, icmp, mtu: Number.POSITIVE_INFINITY, andBack: true })
+    const read = (text: string): number => hosts.readText(text)
+    const view = new DataView(new ArrayBuffer(16))
+    const isMartian = (address: number): boolean => !hosts.write(address, view, 0) || isMartian6(view, 0)
+    this.records = { inside: read, outside: read, isMartianInside: isMartian, isMartianRemote: isMartian }
   }
 
   judgeUp({ version, view, offset }: IpPacket): string | undefined {

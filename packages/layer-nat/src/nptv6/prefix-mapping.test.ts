@@ -18,7 +18,7 @@ function textOf(parts: readonly number[]): string {
 
 describe('mapping of prefixes', () => {
   test.each([
-    // RFC 6296 §3.2 and figure 1: a /48 takes up the difference in the subnet.
+    // RFC 6296 §3.6, of figure 1: a /48 takes up the difference, d245 - fcf5 = d54f, in the subnet.
     ['fd01:203:405::/48', '2001:db8:1::/48', 'fd01:203:405:1::1234', '2001:db8:1:d550::1234'],
     // The sum of the subnet and the difference is all ones: zero in its place.
     ['fd01:203:405::/48', '2001:db8:1::/48', 'fd01:203:405:2ab0::1', '2001:db8:1::1'],

@@ -50,20 +50,20 @@ export class PrefixMapping {
     write(view, at, prefix, this.length)
     const sum = view.getUint16(at + word * 2) + adjustment
     const folded = (sum & 0xffff) + (sum >>> 16)
-    // Both are zero to a checksum; this one can be told from the all-ones that must not be (RFC 6296 §3.4).
+    // Both are zero to a checksum; this one can be told from the all-ones that must not be (RFC 6296 §3.6).
     view.setUint16(at + word * 2, folded === 0xffff ? 0 : folded)
     return true
   }
 
-  /**
-   * The word to change, or -1. Of prefixes up to /48 it is the subnet, of longer ones the first word of the interface
-   * identifier that is not all ones. The identifier of all zeros is that of the routers (RFC 6296 §3.5).
-   */
   /** Whether the address at `at` has a counterpart on the other side. */
   isTranslated(view: DataView, at: number): boolean {
     return this.#wordOf(view, at) >= 0
   }
 
+  /**
+   * The word to change, or -1. Of prefixes up to /48 it is the subnet (RFC 6296 §3.4), of longer ones the first word of the
+   * interface identifier that is not all ones (§3.5). Identifiers of all zeros and of all ones have none (§3.7).
+   */
   #wordOf(view: DataView, at: number): number {
     if (this.length <= SHORT) return view.getUint16(at + SUBNET * 2) === 0xffff ? -1 : SUBNET
     if (view.getUint32(at + 8) === 0 && view.getUint32(at + 12) === 0) return -1

@@ -1,4 +1,5 @@
 import { checksum, type IpPacket, onesComplementSum, parseIp, pseudoHeaderSum6 } from '@millrace/core'
+import type { IpIds } from '../ip-ids.ts'
 import { ICMP } from '../protocols.ts'
 import type { AddressCodecs } from './codec.ts'
 import {
@@ -12,7 +13,7 @@ import {
   V6_TOO_BIG,
   V6_UNREACHABLE,
 } from './icmp-codec.ts'
-import { DONT_FRAGMENT, MORE_FRAGMENTS, writeIpv4Header } from './ipv4-header.ts'
+import { DONT_FRAGMENT, MAY_BE_FRAGMENTED, MORE_FRAGMENTS, writeIpv4Header } from './ipv4-header.ts'
 import { Ipv6Headers } from './ipv6-headers.ts'
 import { echoToIpv4, ICMPV6, icmpv6Sum, moveChecksum } from './transport-sums.ts'
 
@@ -23,12 +24,15 @@ const MINIMUM_QUOTE = 128
 export class ErrorToIpv4 {
   readonly #codecs: AddressCodecs
   readonly #icmp: IcmpCodec
+  readonly #ids: IpIds | undefined
   readonly #quoted = new Ipv6Headers()
   readonly #head = new IcmpHead()
 
-  constructor(codecs: AddressCodecs, icmp: IcmpCodec) {
+  /** Without `ids` nothing may be fragmented. */
+  constructor(codecs: AddressCodecs, icmp: IcmpCodec, ids?: IpIds) {
     this.#codecs = codecs
     this.#icmp = icmp
+    this.#ids = ids
   }
 
   /** The quoted transport stays where it is, and all before it moves up to it. */
@@ -81,8 +85,10 @@ export class ErrorToIpv4 {
     const innerClass = (view.getUint32(quote) >>> 20) & 0xff
     const innerTtl = view.getUint8(quote + 7)
     const innerId = fragment === 0 ? 0 : view.getUint16(fragment + 6)
-    const innerFlags = (fragment === 0 ? DONT_FRAGMENT : 0) | ((word & 1) === 0 ? 0 : MORE_FRAGMENTS)
+    const ids = this.#ids
     const innerLength = Math.min(stated + 20, 0xffff)
+    const stays = fragment === 0 && (ids === undefined || innerLength > MAY_BE_FRAGMENTED)
+    const innerFlags = (stays ? DONT_FRAGMENT : 0) | ((word & 1) === 0 ? 0 : MORE_FRAGMENTS)
     const protocol4 = protocol === ICMPV6 ? ICMP : protocol
     writeIpv4Header(
       view,
@@ -101,7 +107,10 @@ export class ErrorToIpv4 {
     writeHead(view, icmp, head, words4)
     view.setUint16(icmp + 2, checksum(view, icmp, end - icmp))
     const ip = icmp - 20
-    writeIpv4Header(view, ip, trafficClass, end - ip, 0, DONT_FRAGMENT, ttl, ICMP, source, destination)
+    const mayBeFragmented = ids !== undefined && end - ip <= MAY_BE_FRAGMENTED
+    const id = mayBeFragmented ? ids.next(source, destination, ICMP, 1) : 0
+    const flags = mayBeFragmented ? 0 : DONT_FRAGMENT
+    writeIpv4Header(view, ip, trafficClass, end - ip, id, flags, ttl, ICMP, source, destination)
     packet.offset = ip
     packet.length = end - ip
     return parseIp(packet)

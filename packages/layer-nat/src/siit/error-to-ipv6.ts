@@ -5,7 +5,6 @@ import {
   type IcmpCodec,
   IcmpHead,
   V4_PARAMETER_PROBLEM,
-  V4_TIME_EXCEEDED,
   V4_TOO_BIG,
   V4_UNREACHABLE,
   V6_TIME_EXCEEDED,
@@ -29,10 +28,6 @@ export class ErrorToIpv6 {
   constructor(codecs: AddressCodecs, icmp: IcmpCodec) {
     this.#codecs = codecs
     this.#icmp = icmp
-  }
-
-  isError(type: number): boolean {
-    return type === V4_UNREACHABLE || type === V4_TIME_EXCEEDED || type === V4_PARAMETER_PROBLEM
   }
 
   /** Into the headroom: the quoted transport stays where it is. Returns why not, or undefined. */

@@ -1,13 +1,14 @@
-import { formatAddress, halfSipHash, type Random } from '@millrace/core'
-import { ExpiryLists } from '../expiry-lists.ts'
+import { isIPv6 } from 'node:net'
+import { formatAddress, KeyIndex, parseAddress, type Random } from '@millrace/core'
+import { ExpiryList } from '../expiry-list.ts'
 import { FreeList } from '../free-list.ts'
 import type { AddressCodec } from './codec.ts'
 
 /** Numbers look like addresses of 64.0.0.0/3: a NAT takes them for those of hosts. They are seen by nobody. */
 const BASE = 0x4000_0000
 const NUMBER_BITS = 29
-/** Looked at before the table is: packets come in runs, and from few at a time. A power of two. */
-const RECENT = 1024
+/** Words of an address. */
+const WORDS = 4
 /** Addresses known for no more than the packet under way, or a fragment that waits. */
 const TRANSIENT = 1024
 
@@ -20,54 +21,40 @@ const TRANSIENT = 1024
 export class Hosts implements AddressCodec {
   /** The same look-up without making numbers. */
   readonly known: AddressCodec
-  /** Four words for each place. */
-  readonly #words: Uint32Array
+  readonly #index: KeyIndex
+  /** By place. */
   readonly #numbers: Uint32Array
   readonly #holders: Uint32Array
-  readonly #hash: Uint32Array
-  /** Place + 1 by bucket; 0 is a free one. */
-  readonly #buckets: Int32Array
-  readonly #mask: number
   readonly #free: FreeList
   /** Places that nobody holds, the one longest unused first. */
-  readonly #idle: ExpiryLists
+  readonly #idle: ExpiryList
   /** The low bits of a number are its place. */
   readonly #placeMask: number
   readonly #avoid: ReadonlySet<number>
-  readonly #key0: number
-  readonly #key1: number
-  /** Buckets in which addresses were last found, by a few bits of them. */
-  readonly #recent = new Int32Array(RECENT)
   /** Orders those that nobody holds by when they were used. */
   #uses = 0
-  /** An address that is being hashed. */
-  readonly #hashed = new Int32Array(4)
+  /** The address that is looked for. */
+  readonly #key = new Int32Array(WORDS)
 
   /** `avoid` is numbers that mean something else to the tables. */
   constructor(capacity: number, random: Random, avoid: ReadonlySet<number> = new Set()) {
     const places = capacity + TRANSIENT
     const bits = Math.ceil(Math.log2(places))
     this.#placeMask = 2 ** bits - 1
-    this.#words = new Uint32Array(places * 4)
+    this.#index = new KeyIndex(places, WORDS, random.uint32(), random.uint32())
     this.#numbers = Uint32Array.from({ length: places }, (_, place) => BASE + place)
     this.#holders = new Uint32Array(places)
-    this.#hash = new Uint32Array(places)
-    const buckets = 2 ** (bits + 1)
-    this.#buckets = new Int32Array(buckets)
-    this.#mask = buckets - 1
     this.#free = new FreeList(places)
-    this.#idle = new ExpiryLists(places, [0])
+    this.#idle = new ExpiryList(places, 0)
     this.#avoid = avoid
-    this.#key0 = random.uint32()
-    this.#key1 = random.uint32()
     this.known = { read: (view, at) => this.find(view, at), write: (address, to, at) => this.write(address, to, at) }
   }
 
   /** The number of the address at `at`, a new one if it has none. */
   read(view: DataView, at: number): number {
     let place = this.#find(view, at)
-    if (place < 0) place = this.#add(view, at)
-    else if (this.#holders[place] === 0) this.#idle.use(place, 0, ++this.#uses)
+    if (place < 0) place = this.#add()
+    else if (this.#holders[place] === 0) this.#idle.use(place, ++this.#uses)
     return this.#numbers[place] as number
   }
 
@@ -80,7 +67,7 @@ export class Hosts implements AddressCodec {
   write(address: number, view: DataView, at: number): boolean {
     const place = this.#placeOf(address)
     if (place < 0) return false
-    for (let i = 0; i < 4; i++) view.setUint32(at + i * 4, this.#words[place * 4 + i] as number)
+    for (let i = 0; i < WORDS; i++) view.setInt32(at + i * 4, this.#index.keys[place * WORDS + i] as number)
     return true
   }
 
@@ -98,14 +85,19 @@ export class Hosts implements AddressCodec {
     const holders = place < 0 ? 0 : (this.#holders[place] as number)
     if (holders === 0) return
     this.#holders[place] = holders - 1
-    if (holders === 1) this.#idle.add(place, 0, ++this.#uses)
+    if (holders === 1) this.#idle.add(place, ++this.#uses)
   }
 
   /** A number for good. */
   pin(bytes: Uint8Array): number {
-    const address = this.read(new DataView(bytes.buffer, bytes.byteOffset, 16), 0)
+    const address = this.#numberOf(bytes)
     this.hold(address)
     return address
+  }
+
+  /** The number of an address in its text form, a new one if it has none; -1 if the text is no IPv6 address. Allocates. */
+  readText(text: string): number {
+    return isIPv6(text) && !text.includes('%') ? this.#numberOf(parseAddress(text).bytes) : -1
   }
 
   /** The address as text; `?` if the number stands for none. Allocates. */
@@ -114,63 +106,34 @@ export class Hosts implements AddressCodec {
     return this.write(address, new DataView(bytes.buffer), 0) ? formatAddress(bytes, 0, 6) : '?'
   }
 
+  #numberOf(bytes: Uint8Array): number {
+    return this.read(new DataView(bytes.buffer, bytes.byteOffset, 16), 0)
+  }
+
   #placeOf(address: number): number {
     const place = address & this.#placeMask
     return this.#numbers[place] === address ? place : -1
   }
 
   #find(view: DataView, at: number): number {
-    const slot = (view.getUint32(at + 12) ^ view.getUint32(at + 4)) & (RECENT - 1)
-    const recent = (this.#buckets[this.#recent[slot] as number] as number) - 1
-    if (recent >= 0 && this.#is(recent, view, at)) return recent
-    for (let bucket = this.#hashOf(view, at) & this.#mask; ; bucket = (bucket + 1) & this.#mask) {
-      const place = (this.#buckets[bucket] as number) - 1
-      if (place < 0) return -1
-      if (!this.#is(place, view, at)) continue
-      this.#recent[slot] = bucket
-      return place
-    }
+    for (let i = 0; i < WORDS; i++) this.#key[i] = view.getInt32(at + i * 4)
+    return this.#index.find(this.#key)
   }
 
-  #is(place: number, view: DataView, at: number): boolean {
-    const words = this.#words
-    return (
-      words[place * 4 + 3] === view.getUint32(at + 12) &&
-      words[place * 4 + 2] === view.getUint32(at + 8) &&
-      words[place * 4 + 1] === view.getUint32(at + 4) &&
-      words[place * 4] === view.getUint32(at)
-    )
-  }
-
-  #add(view: DataView, at: number): number {
+  /** A place for the address that was looked for last. */
+  #add(): number {
     if (this.#free.length === 0) this.#evict()
     const place = this.#free.take()
-    for (let i = 0; i < 4; i++) this.#words[place * 4 + i] = view.getUint32(at + i * 4)
     if (this.#avoid.has(this.#numbers[place] as number)) this.#renumber(place)
-    const hash = this.#hashOf(view, at)
-    this.#hash[place] = hash
-    let bucket = hash & this.#mask
-    while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & this.#mask
-    this.#buckets[bucket] = place + 1
-    this.#idle.add(place, 0, ++this.#uses)
+    this.#index.insert(place, this.#key)
+    this.#idle.add(place, ++this.#uses)
     return place
   }
 
   #evict(): void {
     const place = this.#idle.due(Number.POSITIVE_INFINITY)
     this.#idle.remove(place)
-    const buckets = this.#buckets
-    const mask = this.#mask
-    let free = (this.#hash[place] as number) & mask
-    while (buckets[free] !== place + 1) free = (free + 1) & mask
-    // Later ones of the same run move up, unless that would put them before the bucket where their search begins.
-    for (let bucket = (free + 1) & mask; buckets[bucket] !== 0; bucket = (bucket + 1) & mask) {
-      const home = (this.#hash[(buckets[bucket] as number) - 1] as number) & mask
-      if (((bucket - home) & mask) < ((bucket - free) & mask)) continue
-      buckets[free] = buckets[bucket] as number
-      free = bucket
-    }
-    buckets[free] = 0
+    this.#index.remove(place)
     this.#renumber(place)
     this.#free.release(place)
   }
@@ -180,10 +143,5 @@ export class Hosts implements AddressCodec {
       const next = (this.#numbers[place] as number) - BASE + this.#placeMask + 1
       this.#numbers[place] = BASE + (next % 2 ** NUMBER_BITS)
     } while (this.#avoid.has(this.#numbers[place] as number))
-  }
-
-  #hashOf(view: DataView, at: number): number {
-    for (let i = 0; i < 4; i++) this.#hashed[i] = view.getInt32(at + i * 4)
-    return halfSipHash(this.#key0, this.#key1, this.#hashed, 4)
   }
 }

@@ -3,6 +3,8 @@ import { checksum } from '@millrace/core'
 export const DONT_FRAGMENT = 0x4000
 export const MORE_FRAGMENTS = 0x2000
 export const FRAGMENT_OFFSET = 0x1fff
+/** Most bytes of what IPv4 routers may fragment, for its sender cannot be told to send less than 1,280 (RFC 7915 §5.1). */
+export const MAY_BE_FRAGMENTED = 1260
 
 const END = 0
 const NO_OPERATION = 1

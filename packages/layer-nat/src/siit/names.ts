@@ -3,7 +3,9 @@ import type { Owner } from '../accounts.ts'
 import type { NatPortBlocks } from '../block-view.ts'
 import type { LineLogOptions } from '../line-log.ts'
 import type { NatMetric } from '../metrics.ts'
+import type { NatRecord } from '../session-records.ts'
 import type { NatEnd, NatMapping } from '../session-view.ts'
+import type { NatStatistics } from '../statistics.ts'
 import type { Hosts } from './hosts.ts'
 
 /** What the NAT for IPv4 says of numbers, with the IPv6 addresses that they stand for. Allocates, as all that is said. */
@@ -20,32 +22,37 @@ export class Names {
     return typeof owner === 'number' ? this.#hosts.nameOf(owner) : owner.name
   }
 
-  peer(owner: Owner): Peer | string {
-    return typeof owner === 'number' ? this.#hosts.nameOf(owner) : owner
-  }
-
   mapping(mapping: NatMapping): NatMapping {
     const { peer, inside, outside, remote } = mapping
     return {
       ...mapping,
-      peer: typeof peer === 'string' ? this.#address(peer) : peer,
+      peer: this.#peer(peer),
       inside: this.#end(inside),
-      outside: this.#isOutside6 ? this.#end(outside) : outside,
-      remote: this.#isOutside6 ? this.#end(remote) : remote,
+      outside: this.#outsideEnd(outside),
+      remote: this.#outsideEnd(remote),
     }
   }
 
-  portBlocks(blocks: NatPortBlocks | undefined): NatPortBlocks | undefined {
-    return (
-      blocks && {
-        ...blocks,
-        inUse: blocks.inUse.map((block) => ({
-          ...block,
-          peer: typeof block.peer === 'string' ? this.#address(block.peer) : block.peer,
-          address: this.#isOutside6 ? this.#address(block.address) : block.address,
-        })),
+  *records(records: Iterable<NatRecord>): Generator<NatRecord> {
+    for (const record of records) {
+      if (record.kind === 'header') yield record
+      else if (record.kind === 'session') {
+        const [outside, remote] = [this.#outsideEnd(record.outside), this.#outsideEnd(record.remote)]
+        yield { ...record, inside: this.#end(record.inside), outside, remote }
+      } else {
+        const { inside, address } = record
+        const owner = inside === undefined ? {} : { inside: this.#address(inside) }
+        yield { ...record, ...owner, address: this.#outsideAddress(address) }
       }
-    )
+    }
+  }
+
+  statistics(statistics: NatStatistics): NatStatistics {
+    return {
+      ...statistics,
+      peers: statistics.peers.map((each) => ({ ...each, peer: this.#peer(each.peer) })),
+      portBlocks: this.#portBlocks(statistics.portBlocks),
+    }
   }
 
   metrics(metrics: readonly NatMetric[]): readonly NatMetric[] {
@@ -77,8 +84,33 @@ export class Names {
     return JSON.stringify(fields)
   }
 
+  #portBlocks(blocks: NatPortBlocks | undefined): NatPortBlocks | undefined {
+    return (
+      blocks && {
+        ...blocks,
+        inUse: blocks.inUse.map((block) => ({
+          ...block,
+          peer: this.#peer(block.peer),
+          address: this.#outsideAddress(block.address),
+        })),
+      }
+    )
+  }
+
+  #peer(peer: Peer | string): Peer | string {
+    return typeof peer === 'string' ? this.#address(peer) : peer
+  }
+
   #end({ address, port }: NatEnd): NatEnd {
     return { address: this.#address(address), port }
+  }
+
+  #outsideEnd(end: NatEnd): NatEnd {
+    return this.#isOutside6 ? this.#end(end) : end
+  }
+
+  #outsideAddress(text: string): string {
+    return this.#isOutside6 ? this.#address(text) : text
   }
 
   /** Text that is no number, as the name of a peer, stays. */

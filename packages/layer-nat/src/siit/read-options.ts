@@ -48,7 +48,7 @@ export function pinsByOwner(pins: Readonly<Record<string, string>>): Record<stri
 /** Options read with numbers in place of addresses, to be checked before there are any hosts. */
 export interface CheckedSettings {
   readonly settings: NatSettings
-  /** How many addresses they name. */
+  /** How many are held besides those of sessions, at most: those that they name, and who has a block of ports. */
   readonly addresses: number
 }
 
@@ -62,11 +62,15 @@ export function checkSettings(read: (pin: (address: string) => string) => NatSet
       addresses.set(number, address)
       return number
     })
-    return { settings, addresses: numbers.size }
+    return { settings, addresses: numbers.size + countBlocks(settings) }
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
     throw new ConfigurationError(error.message.replace(/64\.0\.\d+\.\d+/g, (number) => addresses.get(number) ?? number))
   }
+}
+
+function countBlocks({ addresses, ports: { first, last }, portBlocks }: NatSettings): number {
+  return portBlocks === undefined ? 0 : addresses.length * Math.floor((last - first + 1) / portBlocks.size)
 }
 
 function keyOf(name: string): string {

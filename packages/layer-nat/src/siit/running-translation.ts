@@ -1,20 +1,23 @@
-import { type Batch, type Context, type IpPacket, parseAddress, type Service } from '@millrace/core'
-import { blocksOf } from '../block-view.ts'
+import { Batch, type Context, type IpPacket, parseAddress, type Service, Spare } from '@millrace/core'
 import type { DropCounts } from '../drop-counts.ts'
 import { nameOf } from '../egress.ts'
 import type { Exhaustion } from '../exhaustion.ts'
+import { IpIds } from '../ip-ids.ts'
 import { metricsOf, type NatMetric } from '../metrics.ts'
-import type { NatStatistics } from '../nat.ts'
+import type { RunningLayer } from '../nat-layer.ts'
 import { type Neighbours, RunningNat } from '../running-nat.ts'
+import type { NatImported } from '../session-import.ts'
+import type { NatRecord } from '../session-records.ts'
 import type { NatMapping } from '../session-view.ts'
 import type { NatSettings } from '../settings.ts'
+import { type NatStatistics, statisticsOf } from '../statistics.ts'
 import { Hosts } from './hosts.ts'
 import { Ipv6Outlet } from './ipv6-outlet.ts'
 import { Names } from './names.ts'
 import { PASS, type Translation, type TranslationPlan } from './translation.ts'
 
 /** All that a translated NAT has from start to stop: numbers for IPv6 addresses, and between translators a NAT for IPv4. */
-export class RunningTranslation {
+export class RunningTranslation implements RunningLayer {
   readonly #nat: RunningNat
   readonly #names: Names
   readonly #translation: Translation
@@ -24,6 +27,7 @@ export class RunningTranslation {
   readonly #host: Service<IpPacket>
   readonly #wire: Service<IpPacket>
   readonly #others: IpPacket[] = []
+  readonly #batches = new Spare(() => new Batch<IpPacket>())
 
   constructor(plan: TranslationPlan, context: Context, { host, wire }: Neighbours, exhaustion: Exhaustion) {
     const { pool, drop, random } = context
@@ -33,7 +37,7 @@ export class RunningTranslation {
       return nameOf(hosts.pin(bytes))
     })
     const names = new Names(hosts, plan.isOutside6)
-    const translation = plan.translation(hosts, settings)
+    const translation = plan.translation(hosts, settings, new IpIds(random))
     const count = (reason: string, packets: number): void => {
       this.#drops.add(reason, packets)
       drop(reason, packets)
@@ -44,6 +48,7 @@ export class RunningTranslation {
     this.#host = plan.isOutside6 ? translated(host) : (host ?? nowhere)
     this.#nat = new RunningNat(named(settings, names), context, { host: this.#host, wire: this.#wire }, exhaustion)
     this.#nat.table.roster.holder = plan.isOutside6 ? bothEnds(hosts) : insideOnly(hosts)
+    this.#nat.table.tables.accounts.holder = hosts
     this.#drops = this.#nat.sources().drops
     this.#names = names
     this.#translation = translation
@@ -51,8 +56,49 @@ export class RunningTranslation {
     this.#isOutside6 = plan.isOutside6
   }
 
+  serve(batch: Batch<IpPacket>, inner: Service<IpPacket>, up: boolean): void {
+    const ours = this.#batches.take()
+    ours.drops = batch.drops
+    this.#sort(batch, ours, up)
+    if (batch.length > 0) inner.serve(batch)
+    if (ours.length > 0) {
+      if (up) this.#nat.serveUp(ours, this.#host)
+      else this.#nat.serveDown(ours, this.#wire)
+    }
+    ours.clear()
+    this.#batches.giveBack(ours)
+  }
+
+  setDraining(which: number, draining: boolean): void {
+    this.#nat.table.egress.setDraining(which, draining)
+  }
+
+  statistics(): NatStatistics {
+    return this.#names.statistics(statisticsOf(this.#nat, this.#exhaustion))
+  }
+
+  metrics(): readonly NatMetric[] {
+    return this.#names.metrics(metricsOf({ ...this.#nat.sources(), refused: this.#exhaustion.refused() }))
+  }
+
+  *mappings(): Generator<NatMapping> {
+    for (const mapping of this.#nat.mappings()) yield this.#names.mapping(mapping)
+  }
+
+  exportSessions(): Iterable<NatRecord> {
+    return this.#names.records(this.#nat.exportSessions())
+  }
+
+  importSessions(records: Iterable<unknown>, name: string): NatImported {
+    return this.#nat.importSessions(records, name, this.#translation.records)
+  }
+
+  stop(): void {
+    this.#nat.stop()
+  }
+
   /** Moves packets that are ours from `batch` to `ours`, as IPv4, and drops what cannot be. */
-  sort(batch: Batch<IpPacket>, ours: Batch<IpPacket>, up: boolean): void {
+  #sort(batch: Batch<IpPacket>, ours: Batch<IpPacket>, up: boolean): void {
     const { length } = batch
     const translates = up || this.#isOutside6
     let others = 0
@@ -73,46 +119,6 @@ export class RunningTranslation {
     if (others === length) return
     batch.clear()
     for (let i = 0; i < others; i++) batch.push(this.#others[i] as IpPacket)
-  }
-
-  serveUp(ours: Batch<IpPacket>): void {
-    this.#nat.serveUp(ours, this.#host)
-  }
-
-  serveDown(ours: Batch<IpPacket>): void {
-    this.#nat.serveDown(ours, this.#wire)
-  }
-
-  setDraining(which: number, draining: boolean): void {
-    this.#nat.table.egress.setDraining(which, draining)
-  }
-
-  statistics(): NatStatistics {
-    const { table, errors, resets } = this.#nat.sources()
-    return {
-      sessions: table.counts(),
-      capacity: table.view.capacity,
-      refused: this.#exhaustion.refused(),
-      peers: table.accounts().flatMap(({ owner, sessions, ports }) => {
-        return sessions === 0 ? [] : [{ peer: this.#names.peer(owner), sessions, ports }]
-      }),
-      errorsInside: errors.inside,
-      errorsOutside: errors.outside,
-      resets,
-      portBlocks: this.#names.portBlocks(blocksOf(table)),
-    }
-  }
-
-  metrics(): readonly NatMetric[] {
-    return this.#names.metrics(metricsOf({ ...this.#nat.sources(), refused: this.#exhaustion.refused() }))
-  }
-
-  *mappings(): Generator<NatMapping> {
-    for (const mapping of this.#nat.mappings()) yield this.#names.mapping(mapping)
-  }
-
-  stop(): void {
-    this.#nat.stop()
   }
 }
 

@@ -10,6 +10,7 @@ import {
   packetFromText,
   payload,
   pooledPacket,
+  SeededRandom,
   slowChecksum,
   summarize,
   tcpSegment,
@@ -17,6 +18,7 @@ import {
 } from '@millrace/core/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { IpIds } from '../ip-ids.ts'
 import { Rfc7915 } from '../nat64/icmp.ts'
 import { EmbeddedAddresses } from '../nat64/prefix.ts'
 import { ToIpv4 } from './to-ipv4.ts'
@@ -25,7 +27,8 @@ import { ToIpv6 } from './to-ipv6.ts'
 const prefix = new EmbeddedAddresses(parsePrefix('2001:db8::/96'))
 const codecs = { source: prefix, destination: prefix, quotedSource: prefix, quotedDestination: prefix }
 const icmp = new Rfc7915(1420)
-const toIpv4 = new ToIpv4({ codecs, icmp })
+/** From the same random identification each time. */
+const toIpv4 = (): ToIpv4 => new ToIpv4({ codecs, icmp, ids: new IpIds(new SeededRandom(1)) })
 const toIpv6 = new ToIpv6({ codecs, icmp, mtu: 1420 })
 const pool = new PacketPool({ slots: 16 })
 
@@ -36,7 +39,7 @@ const [a4, b4] = ['192.0.2.1', '198.51.100.7']
 function translate(bytes: Uint8Array, change: (packet: IpPacket) => void = () => {}): Uint8Array | string {
   const packet = pooledPacket(pool, bytes)
   change(packet)
-  const reason = (packet.version === 6 ? toIpv4 : toIpv6).translate(packet)
+  const reason = (packet.version === 6 ? toIpv4() : toIpv6).translate(packet)
   const out = packet.bytes().slice()
   packet.release()
   return reason ?? out
@@ -140,6 +143,34 @@ describe('IPv6 to IPv4 (RFC 7915 §5)', () => {
     )
   })
 
+  test('what may be fragmented has an identification of its own, what may not has none (RFC 6864)', () => {
+    const translator = toIpv4()
+    const headerOf = (bytes: Uint8Array, segmentSize = 0): readonly [id: number, flags: number] => {
+      const packet = pooledPacket(pool, bytes)
+      packet.segmentSize = segmentSize
+      packet.segmentHeader = segmentSize === 0 ? 0 : 60
+      expect(translator.translate(packet)).toBeUndefined()
+      const { view, offset } = packet
+      const header = [view.getUint16(offset + 4), view.getUint16(offset + 6)] as const
+      packet.release()
+      return header
+    }
+    const tcp = (bytes: number): Uint8Array =>
+      ipv6({ source: a6, destination: b6 }, tcpSegment({ sourcePort: 1, destinationPort: 2 }, new Uint8Array(bytes)))
+    const [first, flags] = headerOf(tcp(1260 - 40))
+    expect(flags).toBe(0)
+    expect(headerOf(tcp(9))).toEqual([(first + 1) & 0xffff, 0])
+    expect(headerOf(tcp(1261 - 40))).toEqual([0, 0x4000])
+    // Each segment of a super-packet has one.
+    expect(headerOf(tcp(5000), 1000)).toEqual([(first + 2) & 0xffff, 0])
+    expect(headerOf(tcp(5000), 1221)).toEqual([0, 0x4000])
+    const error = ipv6({ source: a6, destination: b6 }, icmpError({ type: 1, code: 4 }, about6))
+    const [ofError, errorFlags] = headerOf(error)
+    expect(errorFlags).toBe(0)
+    expect(headerOf(error)).toEqual([(ofError + 1) & 0xffff, 0])
+    expect(headerOf(tcp(9))).toEqual([(first + 7) & 0xffff, 0])
+  })
+
   test('fragments of ICMP are refused, for their checksum is of the whole', () => {
     const echo = ipv6({ source: a6, destination: b6 }, icmpEcho({ type: 'request', identifier: 7 }, '12345678'))
     expect(translate(withExtensions(echo, fragment(0, true, 1)))).toBe('fragment-of-icmp')
@@ -181,7 +212,7 @@ describe('IPv4 to IPv6 (RFC 7915 §4)', () => {
     mark(packet)
     expect(toIpv6.translate(packet)).toBeUndefined()
     expect([packet.segmentHeader, packet.segments, packet.length]).toEqual([60, 5, 5060])
-    expect(toIpv4.translate(packet)).toBeUndefined()
+    expect(toIpv4().translate(packet)).toBeUndefined()
     expect([packet.segmentHeader, packet.segments, packet.length]).toEqual([40, 5, 5040])
     packet.release()
   })
@@ -205,7 +236,7 @@ describe('ICMP errors', () => {
     [2, 0, 0, '3/4 68'],
     [3, 0, 0, '11/0 0'],
     [3, 1, 0, '11/1 0'],
-    [3, 2, 0, refused],
+    [3, 2, 0, '11/2 0'],
     [4, 0, 0, `12/0 ${0}`],
     [4, 0, 1, `12/0 ${1 << 24}`],
     [4, 0, 2, refused],
@@ -254,6 +285,7 @@ describe('ICMP errors', () => {
     [3, 16, 0, refused],
     [11, 0, 0, '3/0 0'],
     [11, 1, 0, '3/1 0'],
+    [11, 2, 0, '3/2 0'],
     [12, 0, 0, '4/0 0'],
     [12, 0, 1 << 24, '4/0 1'],
     [12, 0, 2 << 24, '4/0 4'],

@@ -1,20 +1,21 @@
 import { type IpPacket, onesComplementSum, parseIp } from '@millrace/core'
+import type { IpIds } from '../ip-ids.ts'
 import { ICMP, UDP } from '../protocols.ts'
 import type { AddressCodecs } from './codec.ts'
 import { ErrorToIpv4 } from './error-to-ipv4.ts'
 import type { IcmpCodec } from './icmp-codec.ts'
-import { DONT_FRAGMENT, MORE_FRAGMENTS, writeIpv4Header } from './ipv4-header.ts'
+import { DONT_FRAGMENT, MAY_BE_FRAGMENTED, MORE_FRAGMENTS, writeIpv4Header } from './ipv4-header.ts'
 import { Ipv6Headers } from './ipv6-headers.ts'
 import { echoToIpv4, ICMPV6, icmpv6Sum, moveChecksum } from './transport-sums.ts'
-
-/** What is no larger may be fragmented on the IPv4 side, for its sender cannot be told to send less (RFC 7915 §5.1). */
-const SMALL = 1260
 
 export interface ToIpv4Options {
   readonly codecs: AddressCodecs
   readonly icmp: IcmpCodec
-  /** The IPv4 packet becomes an IPv6 one again: no router fragments it, and fragments of ICMP are no matter. */
-  readonly andBack?: boolean
+  /**
+   * For what may be fragmented on the IPv4 side. Without them the IPv4 packet becomes an IPv6 one again: no router
+   * fragments it, and fragments of ICMP are no matter.
+   */
+  readonly ids?: IpIds
 }
 
 /**
@@ -23,14 +24,14 @@ export interface ToIpv4Options {
  */
 export class ToIpv4 {
   readonly #codecs: AddressCodecs
-  readonly #andBack: boolean
+  readonly #ids: IpIds | undefined
   readonly #headers = new Ipv6Headers()
   readonly #errors: ErrorToIpv4
 
-  constructor({ codecs, icmp, andBack = false }: ToIpv4Options) {
+  constructor({ codecs, icmp, ids }: ToIpv4Options) {
     this.#codecs = codecs
-    this.#andBack = andBack
-    this.#errors = new ErrorToIpv4(codecs, icmp)
+    this.#ids = ids
+    this.#errors = new ErrorToIpv4(codecs, icmp, ids)
   }
 
   /** Returns why the packet is not translated, or undefined. */
@@ -50,7 +51,7 @@ export class ToIpv4 {
       if (view.getUint8(transport) < 128) return isFragment ? 'fragment-of-error' : this.#errors.translate(packet)
     }
     // The checksum of ICMPv6 has the length of the whole in it, which a fragment does not tell (RFC 7915 §1.1).
-    if (protocol === ICMPV6 && isFragment && !this.#andBack) return 'fragment-of-icmp'
+    if (protocol === ICMPV6 && isFragment && this.#ids !== undefined) return 'fragment-of-icmp'
     if (protocol === UDP && transport !== 0 && segmentSize === 0 && view.getUint16(transport + 6) === 0) {
       return 'udp-checksum-missing'
     }
@@ -63,12 +64,14 @@ export class ToIpv4 {
     const ip = payload - 20
     const ttl = view.getUint8(offset + 7)
     const trafficClass = (view.getUint32(offset) >>> 20) & 0xff
-    const id = fragment === 0 ? 0 : view.getUint16(fragment + 6)
     const shrunk = ip - offset
     const size = segmentSize > 0 ? packet.segmentHeader + segmentSize - shrunk : end - ip
     let flags = (word >> 3) | ((word & 1) === 0 ? 0 : MORE_FRAGMENTS)
-    if (this.#andBack || (fragment === 0 && size > SMALL)) flags |= DONT_FRAGMENT
     const protocol4 = protocol === ICMPV6 ? ICMP : protocol
+    const ids = this.#ids
+    let id = fragment === 0 ? 0 : view.getUint16(fragment + 6)
+    if (ids === undefined || (fragment === 0 && size > MAY_BE_FRAGMENTED)) flags |= DONT_FRAGMENT
+    else if (fragment === 0) id = ids.next(source, destination, protocol4, packet.segments)
     writeIpv4Header(view, ip, trafficClass, end - ip, id, flags, ttl, protocol4, source, destination)
     if (isFirst && protocol === ICMPV6) echoToIpv4(view, payload, pseudo)
     else if (isFirst && segmentSize === 0) {

@@ -1,4 +1,5 @@
 import { checksum, type IpPacket, onesComplementSum, parseIp, pseudoHeaderSum6 } from '@millrace/core'
+import { isTranslatedError } from '../icmp-error.ts'
 import { ICMP, UDP } from '../protocols.ts'
 import type { AddressCodecs } from './codec.ts'
 import { ErrorToIpv6 } from './error-to-ipv6.ts'
@@ -55,7 +56,7 @@ export class ToIpv6 {
     const isFirst = (word & FRAGMENT_OFFSET) === 0
     if (protocol === ICMP && isFirst) {
       if (transport === 0) return 'transport-truncated'
-      if (this.#errors.isError(view.getUint8(transport))) {
+      if (isTranslatedError(view.getUint8(transport))) {
         return isFragment ? 'fragment-of-error' : this.#errors.translate(packet)
       }
     }

@@ -1,4 +1,6 @@
 import type { IpPacket } from '@millrace/core'
+import type { IpIds } from '../ip-ids.ts'
+import type { RecordAddresses } from '../record-addresses.ts'
 import type { NatSettings } from '../settings.ts'
 import type { Hosts } from './hosts.ts'
 import type { ToIpv4 } from './to-ipv4.ts'
@@ -14,11 +16,13 @@ export interface Translation {
   /** Of packets from either side: `PASS`, or the reason of a drop, or undefined for those that are ours. */
   judgeUp(packet: IpPacket): string | undefined
   judgeDown(packet: IpPacket): string | undefined
+  /** How sessions are read that were elsewhere. */
+  readonly records: RecordAddresses
 }
 
 /** What makes one NAT differ from another. */
 export interface TranslationPlan {
-  /** Most IPv6 addresses that anything holds: those of all sessions, and those that the options name. */
+  /** Most IPv6 addresses that anything holds: those of all sessions, of who has a block, and those that the options name. */
   readonly addresses: number
   /** Whether the outside is IPv6 too. */
   readonly isOutside6: boolean
@@ -26,5 +30,6 @@ export interface TranslationPlan {
   readonly avoid: ReadonlySet<number>
   /** What the NAT for IPv4 is told. `pin` gives an IPv6 address a number for good and returns it as an IPv4 address. */
   readonly settings: (pin: (address: string) => string) => NatSettings
-  translation(hosts: Hosts, settings: NatSettings): Translation
+  /** `ids` are for what leaves as IPv4. */
+  translation(hosts: Hosts, settings: NatSettings, ids: IpIds): Translation
 }

@@ -1,7 +1,8 @@
 import type { Peer } from '@millrace/core'
 import { decodePacket, icmpEcho, ipv4, LayerRig, type Transport, tcpSegment, udpSegment } from '@millrace/core/testing'
 import type { NatEvent } from '../exhaustion.ts'
-import { type NatLayer, nat } from '../nat.ts'
+import { nat } from '../nat.ts'
+import type { NatLayer } from '../nat-layer.ts'
 import type { NatOptions } from '../options.ts'
 
 /** Of the log. */

@@ -1,5 +1,6 @@
 import { decodePacket, icmpError, ipv4, LayerRig, tcpSegment } from '@millrace/core/testing'
-import { type NatLayer, nat } from '../nat.ts'
+import { nat } from '../nat.ts'
+import type { NatLayer } from '../nat-layer.ts'
 import type { NatOptions } from '../options.ts'
 
 export const CLIENT = '10.0.0.2'

@@ -1,5 +1,6 @@
 import { LayerRig } from '@millrace/core/testing'
-import { type NatLayer, nat } from '../nat.ts'
+import { nat } from '../nat.ts'
+import type { NatLayer } from '../nat-layer.ts'
 import type { NatOptions } from '../options.ts'
 import type { NatRecord } from '../session-records.ts'
 
@@ -25,7 +26,10 @@ export class Gateway {
   }
 
   static async start(given: NatOptions, seed: number, at = 0, peer?: { readonly name: string }): Promise<Gateway> {
-    const layer = nat(given)
+    return Gateway.of(nat(given), seed, at, peer)
+  }
+
+  static async of(layer: NatLayer, seed: number, at = 0, peer?: { readonly name: string }): Promise<Gateway> {
     const rig = await LayerRig.start(layer, { seed })
     rig.clock.advance(at)
     return new Gateway(layer, rig, peer)

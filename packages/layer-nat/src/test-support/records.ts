@@ -1,5 +1,6 @@
 import { LayerRig } from '@millrace/core/testing'
-import { type NatLayer, nat } from '../nat.ts'
+import { nat } from '../nat.ts'
+import type { NatLayer } from '../nat-layer.ts'
 import type { NatOptions } from '../options.ts'
 import type { NatImported } from '../session-import.ts'
 
