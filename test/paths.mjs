@@ -1,5 +1,5 @@
 // Runs the tests that need a whole machine once for each path that a packet may take: with every offload of the kernel
-// switched off in turn, without system calls for UDP, without OpenSSL's own functions. Needs root and what .ci/run
+// switched off in turn, without system calls for UDP and TCP, without OpenSSL's own functions. Needs root and what .ci/run
 // installs. Usage: npm run test:paths [feature ...]; about ten minutes.
 import { spawnSync } from 'node:child_process'
 
@@ -11,6 +11,7 @@ const TESTS = {
   'udp-send': WHOLE,
   'udp-receive': WHOLE,
   'udp-native': ['test/scenarios.test.ts', 'test/gateway.test.ts'],
+  'tcp-native': ['test/rootless-gateway.test.ts'],
   openssl: ['test/scenarios.test.ts', 'test/gateway.test.ts'],
 }
 

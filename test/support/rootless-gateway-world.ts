@@ -163,6 +163,12 @@ export class RootlessWorld {
     return statSync(this.#fileOf(client), { throwIfNoEntry: false })?.size ?? 0
   }
 
+  /** Packets that have come in over its cable. */
+  received(namespace: Namespace): number {
+    const devices = readFileSync(`/proc/${namespace.pids[0]}/net/dev`, 'utf8')
+    return Number(/eth0: *\d+ +(\d+)/.exec(devices)?.[1])
+  }
+
   #fileOf(client: Namespace): string {
     return join(this.folder, client.name)
   }

@@ -8,6 +8,7 @@ test('nothing is disabled by default', () => {
   const nothing = Disabled.parse('', 'MILLRACE_DISABLE')
   expect(nothing.udp).toEqual({ offload: { send: true, receive: true } })
   expect(nothing.tun).toEqual({ offload: { tcp: true, udp: true } })
+  expect(nothing.tcp).toEqual({})
   expect(nothing.bindings).toEqual([])
 })
 
@@ -19,15 +20,16 @@ test('each can be disabled by name', () => {
     native: false,
     offload: { send: true, receive: false },
   })
+  expect(Disabled.parse('tcp-native', '-').tcp).toEqual({ native: false })
   expect(runtimeWith(...Disabled.parse('openssl', '-').bindings).get(CRYPTO).name).toBe('node')
 })
 
 test.each(['tun', 'tun-tcp;tun-udp', 'toString'])('%s is none', (name) => {
   expect(() => Disabled.parse(name, '--disable')).toThrow(
-    `--disable: expected names out of tun-tcp, tun-udp, udp-send, udp-receive, udp-native, openssl, got "${name}"`,
+    `--disable: expected names out of tun-tcp, tun-udp, udp-send, udp-receive, udp-native, tcp-native, openssl, got "${name}"`,
   )
 })
 
 test('the help has a line for each', () => {
-  expect(describeFeatures().split('\n')).toHaveLength(6)
+  expect(describeFeatures().split('\n')).toHaveLength(7)
 })

@@ -1,4 +1,5 @@
 import { type Binding, bind, ConfigurationError } from '@millrace/core'
+import type { SocketsOptions } from '@millrace/layer-netstack'
 import type { TunOptions } from '@millrace/layer-tun'
 import type { UdpOptions } from '@millrace/layer-udp'
 import { CRYPTO, chooseFrom } from '@millrace/layer-wireguard'
@@ -22,6 +23,11 @@ export class Disabled {
   get udp(): Pick<UdpOptions, 'native' | 'offload'> {
     const offload = { send: !this.#has('udp-send'), receive: !this.#has('udp-receive') }
     return this.#has('udp-native') ? { native: false, offload } : { offload }
+  }
+
+  /** For `sockets()`. */
+  get tcp(): Pick<NonNullable<SocketsOptions['tcp']>, 'native'> {
+    return this.#has('tcp-native') ? { native: false } : {}
   }
 
   get tun(): Pick<TunOptions, 'offload'> {

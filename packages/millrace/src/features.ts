@@ -7,6 +7,7 @@ const FEATURES = {
   'udp-send': 'UDP_SEGMENT, many datagrams in one send',
   'udp-receive': 'UDP_GRO, many datagrams in one receive',
   'udp-native': 'system calls for UDP: node:dgram takes their place',
+  'tcp-native': 'system calls for rootless TCP: node:net takes their place',
   openssl: "OpenSSL's functions: Node's own interface takes their place",
 } as const
 

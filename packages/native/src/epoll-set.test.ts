@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { EpollSet } from './epoll-set.ts'
 import { Errno } from './errno.ts'
-import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from './linux.ts'
+import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLLET, EPOLLIN, EPOLLOUT, POLLIN } from './linux.ts'
 import { loadNative } from './load.ts'
 import { Readiness } from './readiness.ts'
 import type { SystemCalls } from './system-calls.ts'
@@ -29,6 +29,20 @@ describe.skipIf(system === undefined)('a set of descriptors (needs Linux and kof
     for (const fd of ready) calls.close(fd)
     expect(found(set)).toEqual([])
     set.close()
+  })
+
+  test('tells what can be done, under the name that was given, and with EPOLLET once', () => {
+    const set = new EpollSet(calls)
+    const [full, empty] = [eventfd(1), eventfd(0)]
+    expect([set.add(full, EPOLLIN | EPOLLOUT | EPOLLET, 700), set.add(empty, EPOLLOUT, 0x7fff_ffff)]).toEqual([0, 0])
+    const told = (): [number, number][] => found(set).map((own, i) => [own, set.eventsAt(i)])
+    expect(told()).toEqual([
+      [700, EPOLLIN | EPOLLOUT],
+      [0x7fff_ffff, EPOLLOUT],
+    ])
+    expect(told()).toEqual([[0x7fff_ffff, EPOLLOUT]])
+    set.close()
+    for (const fd of [full, empty]) calls.close(fd)
   })
 
   test('wakes who waits for all of it', async () => {

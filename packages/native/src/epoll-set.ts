@@ -29,15 +29,18 @@ export class EpollSet {
     if (this.fd < 0) throw new EnvironmentError(`epoll_create1 failed with ${errnoName(this.fd)}`)
   }
 
-  /** Watches a descriptor until it is closed. A negated errno if that cannot be. */
-  add(fd: number): number {
-    this.#view.setUint32(NEW, EPOLLIN, true)
-    this.#view.setInt32(NEW + OWN, fd, true)
+  /**
+   * Watches a descriptor until it is closed, for these events besides its failing. `own` is what `at` tells of it. A negated
+   * errno if that cannot be.
+   */
+  add(fd: number, events: number = EPOLLIN, own: number = fd): number {
+    this.#view.setUint32(NEW, events, true)
+    this.#view.setInt32(NEW + OWN, own, true)
     return this.#system.epollControl(this.fd, EPOLL_CTL_ADD, fd, this.#address + NEW)
   }
 
   /**
-   * How many descriptors can be read now or have failed, 64 at most; the others' turn is at the next call. A negated errno
+   * How many descriptors have something to tell now, 64 at most; the others' turn is at the next call. A negated errno
    * counts as none.
    */
   look(): number {
@@ -47,6 +50,11 @@ export class EpollSet {
   /** Of those that `look` has found, until it looks again. */
   at(index: number): number {
     return this.#view.getInt32(index * EVENT + OWN, true)
+  }
+
+  /** What of that one can be done now: `EPOLLIN`, `EPOLLOUT`, … */
+  eventsAt(index: number): number {
+    return this.#view.getUint32(index * EVENT, true)
   }
 
   close(): void {

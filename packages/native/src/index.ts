@@ -7,6 +7,7 @@
 export { Doorbell, ringerOf } from './doorbell.ts'
 export { EpollSet } from './epoll-set.ts'
 export { Errno, errnoName } from './errno.ts'
+export { IoVectors } from './io-vectors.ts'
 export * from './linux.ts'
 export { loadNative, type Native, SYSTEM_CALLS } from './load.ts'
 export { CONTROL_SIZE, MessageBlock, NAME_SIZE, NAME_SIZE_IPV4, NAME_WORDS } from './message-block.ts'

@@ -1,10 +1,10 @@
 import { ConfigurationError } from '@millrace/core'
+import { checkWholeNumber } from '../whole-numbers.ts'
 
 // What options must be. Each throws one line that names the option.
 
 export function whole(name: string, value: number, minimum: number, maximum: number): void {
-  if (Number.isInteger(value) && value >= minimum && value <= maximum) return
-  throw new ConfigurationError(`sockets ${name}: expected a whole number from ${minimum} to ${maximum}, got ${value}`)
+  checkWholeNumber(`sockets ${name}`, value, minimum, maximum)
 }
 
 export function positive(name: string, value: number): void {

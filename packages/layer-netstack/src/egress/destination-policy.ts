@@ -1,4 +1,4 @@
-import { type Prefix, parsePrefix, prefixContains } from '@millrace/core'
+import { type Prefix, parsePrefix, prefixContains, TCP } from '@millrace/core'
 import { type DestinationRule, parseDestinationRule, ruleMatches } from './destination-rules.ts'
 import { embeddedIpv4, MAXIMUM_EMBEDDED } from './embedded-ipv4.ts'
 import { hostAddresses } from './host-addresses.ts'
@@ -23,7 +23,6 @@ export interface DestinationPolicyOptions {
   readonly hostAddresses?: () => Iterable<string>
 }
 
-const TCP = 6
 const SMTP = 25
 const REFRESH = 1000
 /** Asking takes a hundredth of the time at most: with a million routes it is not done in a moment. */

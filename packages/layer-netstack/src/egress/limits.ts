@@ -78,6 +78,11 @@ export class FlowLimits {
     return this.#flows
   }
 
+  /** The most there may be. */
+  get maximumFlows(): number {
+    return this.#options.flows
+  }
+
   get dials(): number {
     return this.#dials
   }

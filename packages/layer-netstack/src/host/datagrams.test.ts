@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   FAR,
   FAR6,
@@ -142,6 +142,55 @@ describe('a socket', () => {
     const nameless = near.createSocket()
     const failed = new Promise((resolve) => nameless.send('x', 7, 'far', resolve))
     expect(await failed).toMatchObject({ message: 'datagram socket: expected an address, got "far"' })
+  })
+
+  test('lets so many datagrams wait for the address of a name, and no more', async () => {
+    const { near, far } = await start()
+    const server = far.bind({ port: 7 })
+    let received = 0
+    server.on('message', () => received++)
+    const found: ((address: string) => void)[] = []
+    const socket = near.createSocket({ resolve: () => new Promise((resolve) => found.push(resolve)) })
+    const results: unknown[] = []
+    const send = (count: number): Promise<unknown> =>
+      Promise.all(
+        Array.from(
+          { length: count },
+          () =>
+            new Promise<void>((resolve) =>
+              socket.send('x', 7, 'far', (error) => {
+                results.push((error as NodeJS.ErrnoException | null)?.code ?? 'sent')
+                resolve()
+              }),
+            ),
+        ),
+      )
+    const waiting = send(256)
+    await send(2)
+    expect(results).toEqual(['ENOBUFS', 'ENOBUFS'])
+    for (const resolve of found.splice(0)) resolve(FAR)
+    await waiting
+    expect(results.slice(2)).toEqual(Array(256).fill('sent'))
+    await vi.waitFor(() => expect(received).toBe(256))
+    const again = send(1)
+    found[0]?.(FAR)
+    await again
+    expect(results.at(-1)).toBe('sent')
+  })
+
+  test('that is closed while a name is looked up tells only who asks', async () => {
+    const { near } = await start()
+    const found: ((address: string) => void)[] = []
+    const socket = near.createSocket({ resolve: () => new Promise((resolve) => found.push(resolve)) })
+    const errors: unknown[] = []
+    socket.on('error', (error) => errors.push(error))
+    socket.send('x', 7, 'far')
+    const failed = new Promise((resolve) => socket.send('x', 7, 'far', resolve))
+    socket.close()
+    for (const resolve of found) resolve(FAR)
+    expect(await failed).toMatchObject({ message: 'the socket is closed' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(errors).toEqual([])
   })
 
   test('is closed when the stack stops, and cannot be bound again', async () => {

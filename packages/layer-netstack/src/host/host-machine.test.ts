@@ -31,6 +31,13 @@ test('a ping is answered, byte for byte', () => {
   expect(answers.length).toBe(4)
 })
 
+test('pings hold nothing: however many one peer has sent, the next is answered', () => {
+  const ping = (identifier: number): Uint8Array =>
+    ipv4({ source: PEER, destination: OWN }, icmpEcho({ type: 'request', identifier }))
+  for (let i = 0; i < 5000; i += 100) wire.send(...Array.from({ length: 100 }, (_, n) => ping(i + n)))
+  expect(answers).toHaveLength(5000)
+})
+
 test('what is sent to somebody else goes no further', () => {
   wire.send(packetFromText(`UDP ${PEER}:1 > 10.0.0.2:2`), packetFromText(`TCP ${PEER}:1 > 10.0.0.2:2 SYN`))
   expect(running.drops()).toMatchObject([{ reason: 'not-for-this-host', packets: 2 }])

@@ -1,4 +1,4 @@
-import type { Context, IpPacket } from '@millrace/core'
+import { type Context, type IpPacket, TCP, UDP } from '@millrace/core'
 import { Echo } from '../icmp/echo.ts'
 import { Icmp } from '../icmp/icmp.ts'
 import type { IcmpErrors } from '../icmp/icmp-errors.ts'
@@ -6,10 +6,8 @@ import { icmpProtocol } from '../icmp/messages.ts'
 import { Reassembly } from '../ip/reassembly.ts'
 import type { Machine } from '../loop/machine-loop.ts'
 import type { StackSurroundings } from '../surroundings.ts'
-import { TCP } from '../tcp/flags.ts'
 import type { TcpListener } from '../tcp/listener.ts'
 import type { Tcp } from '../tcp/tcp.ts'
-import { UDP } from '../udp/datagram.ts'
 import type { UdpPorts } from '../udp/udp-ports.ts'
 import type { HostAddresses } from './host-addresses.ts'
 
@@ -41,7 +39,12 @@ export class HostMachine implements Machine {
     this.#errors = errors
     this.#echo = new Echo({ mtu }, surroundings, {
       opened() {},
-      echo: (flow, sequence, payload) => this.#echo.reply(flow, sequence, payload, context.clock.now()),
+      echo: (flow, sequence, payload) => {
+        const reason = this.#echo.reply(flow, sequence, payload, context.clock.now())
+        // What is answered at once holds no place.
+        this.#echo.close(flow)
+        return reason
+      },
       closed() {},
     })
     this.#icmp = new Icmp({ echo: this.#echo, tcp, udp }, sums)

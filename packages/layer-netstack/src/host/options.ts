@@ -1,5 +1,6 @@
 import { ConfigurationError, type Prefix, parseAddress, parsePrefix } from '@millrace/core'
 import { readTcpOptions, type TcpOptions } from '../tcp/options.ts'
+import { checkWholeNumber } from '../whole-numbers.ts'
 
 export interface NetstackOptions {
   /** The host's own addresses: `10.0.0.2`, `fd00::2`; a prefix length behind one means nothing. At least one. */
@@ -23,8 +24,8 @@ export interface NetstackSettings {
   readonly name: string
 }
 
-/** All connections of a host end at once when its stack stops, and each of the other ends is to know. */
-const BOUNDS = { answersPerSecond: 16_384 }
+/** All connections of a host end at once when its stack stops, and each of the other ends, mostly behind one peer, is to know. */
+const BOUNDS = { answersPerSecond: 16_384, answersPerSecondPerPeer: 16_384 }
 
 /** Throws a ConfigurationError that names the option. */
 export function readNetstackOptions(options: NetstackOptions): NetstackSettings {
@@ -33,9 +34,7 @@ export function readNetstackOptions(options: NetstackOptions): NetstackSettings 
     throw new ConfigurationError('netstack addresses: expected at least one, as "10.0.0.2", got none')
   }
   const own = addresses.map(readAddress)
-  if (!Number.isInteger(mtu) || mtu < 1280 || mtu > 65_535) {
-    throw new ConfigurationError(`netstack mtu: expected a whole number from 1280 to 65535, got ${mtu}`)
-  }
+  checkWholeNumber('netstack mtu', mtu, 1280, 65_535)
   const bounds = { ...BOUNDS, ...tcp }
   readTcpOptions(bounds)
   return {

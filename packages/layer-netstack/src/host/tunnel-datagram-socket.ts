@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { ConfigurationError } from '@millrace/core'
 import {
   type BindArgument,
   type BindOptions,
@@ -8,13 +7,11 @@ import {
   readSendArguments,
   type SendArgument,
 } from './datagram-arguments.ts'
+import { DatagramNames, type ResolveName } from './datagram-names.ts'
 import { type DatagramEnd, type DatagramHost, DatagramPort } from './datagram-port.ts'
 import { addressBytes, addressText } from './host-addresses.ts'
 import { checkPort } from './ports.ts'
 import { socketError } from './socket-error.ts'
-
-/** The address of a name. */
-export type ResolveName = (name: string) => Promise<string>
 
 export interface DatagramSocketOptions {
   /** `udp4` and `udp6` for one family. Default: both. */
@@ -50,7 +47,7 @@ const RECEIVE_BUFFER = 4 * 2 ** 20
  */
 export class TunnelDatagramSocket extends EventEmitter<DatagramSocketEvents> implements AsyncDisposable {
   readonly #type: 'udp4' | 'udp6' | undefined
-  readonly #resolve: ResolveName | undefined
+  readonly #names: DatagramNames
   readonly #port: DatagramPort
   #isClosed = false
 
@@ -58,7 +55,7 @@ export class TunnelDatagramSocket extends EventEmitter<DatagramSocketEvents> imp
   constructor(host: DatagramHost, { type, receiveBuffer = RECEIVE_BUFFER, resolve }: DatagramSocketOptions = {}) {
     super()
     this.#type = type
-    this.#resolve = resolve
+    this.#names = new DatagramNames(resolve)
     this.#port = new DatagramPort(host, type === undefined ? 0 : type === 'udp4' ? 4 : 16, receiveBuffer, {
       message: ({ bytes, address, port }) =>
         void this.emit('message', bytes, { ...placed(address, port), size: bytes.length }),
@@ -96,7 +93,8 @@ export class TunnelDatagramSocket extends EventEmitter<DatagramSocketEvents> imp
       // A handler that throws is not what the promise is about.
       process.nextTick(() => this.emit('connect'))
     }
-    this.#addressOf(address)
+    this.#names
+      .find(address)
       .then(connected)
       .catch((error) => process.nextTick(() => this.emit('error', error)))
   }
@@ -105,13 +103,16 @@ export class TunnelDatagramSocket extends EventEmitter<DatagramSocketEvents> imp
     this.#port.remote = undefined
   }
 
-  /** As of `node:dgram`: `send(message, [offset, length,] [port, [address,]] [callback])`. */
+  /**
+   * As of `node:dgram`: `send(message, [offset, length,] [port, [address,]] [callback])`. While
+   * the addresses of 256 datagrams are being looked up, others to names fail with ENOBUFS.
+   */
   send(message: Message, ...args: readonly SendArgument[]): void {
     const { remote } = this.#port
     const { bytes, port, address, callback } = readSendArguments(message, args, remote !== undefined)
     const done = (error: Error | null): void => {
       if (callback !== undefined) process.nextTick(callback, error, error === null ? bytes.length : 0)
-      else if (error !== null) process.nextTick(() => this.emit('error', error))
+      else if (error !== null) process.nextTick(() => this.#isClosed || this.emit('error', error))
     }
     if (remote !== undefined) {
       this.#send(remote, bytes, done)
@@ -126,7 +127,7 @@ export class TunnelDatagramSocket extends EventEmitter<DatagramSocketEvents> imp
     }
     // Until it is sent its owner may write something else there.
     const copy = bytes.slice()
-    this.#addressOf(address ?? '').then((found) => this.#send({ bytes: found, port: toPort }, copy, done), done)
+    this.#names.find(address ?? '').then((found) => this.#send({ bytes: found, port: toPort }, copy, done), done)
   }
 
   /** Throws while it is not bound. */
@@ -171,17 +172,6 @@ export class TunnelDatagramSocket extends EventEmitter<DatagramSocketEvents> imp
     if (this.#isClosed) throw new Error('the socket is closed')
     this.#port.bind(options)
     process.nextTick(() => this.emit('listening'))
-  }
-
-  async #addressOf(host: string): Promise<Uint8Array> {
-    const bytes = addressBytes(host)
-    if (bytes !== undefined) return bytes
-    if (host === '' || this.#resolve === undefined) {
-      throw new ConfigurationError(`datagram socket: expected an address, got "${host}"`)
-    }
-    const found = addressBytes(await this.#resolve(host))
-    if (found === undefined) throw socketError('EHOSTUNREACH', 'send')
-    return found
   }
 
   #send(to: DatagramEnd, bytes: Uint8Array, done: (error: Error | null) => void): void {

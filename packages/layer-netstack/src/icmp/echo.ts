@@ -36,7 +36,7 @@ export class Echo {
   /** Throws a ConfigurationError for options that cannot be. */
   constructor(options: EchoOptions, surroundings: StackSurroundings, listener: EchoListener) {
     const settings = readWholeNumbers('echo', options, {
-      flows: [4096, 1, 2 ** 20],
+      flows: [4096, 1, 2 ** 21],
       idleTimeout: [60_000, 1, 86_400_000],
       mtu: [1420, 1280, LARGEST_PACKET],
     })

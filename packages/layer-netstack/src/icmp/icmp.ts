@@ -1,10 +1,7 @@
-import { checksum, type IpPacket, type OnesComplement } from '@millrace/core'
+import { checksum, type IpPacket, type OnesComplement, TCP, UDP } from '@millrace/core'
 import { transportChecksum } from '../ip/transport-checksum.ts'
 import { readErrorKind } from './error-kind.ts'
 import { echoRequestType, ICMP_HEADER, icmpProtocol } from './messages.ts'
-
-const TCP = 6
-const UDP = 17
 
 /** Who takes some ICMP messages: returns the reason for a drop, or undefined. */
 export interface IcmpTarget {

@@ -1,6 +1,7 @@
-/** Protocol numbers (IANA) and types (RFC 792, RFC 4443). */
-const ICMP = 1
-const ICMPV6 = 58
+import { ICMP, ICMPV6 } from '@millrace/core'
+
+// Types are those of RFC 792 and RFC 4443.
+
 /** Type, code, checksum and four bytes more. */
 export const ICMP_HEADER = 8
 

@@ -1,6 +1,7 @@
 import type { IpPacket } from '@millrace/core'
 import { Flow } from '../table/flow-table.ts'
 import type { Fragment } from './fragment.ts'
+import { standsAt } from './same-bytes.ts'
 
 /** Fragments of one datagram: 64 KB at the smallest MTU of IPv4 (576) are 119 of them. */
 const MOST_FRAGMENTS = 128
@@ -66,7 +67,7 @@ export class PartialDatagram extends Flow {
     if (fragment.isLast && end < this.#furthest) return 'fragment-overlap'
     const next = this.#pieces[this.#placeOf(fragment.from)]
     const before = this.#pieces[this.#placeOf(fragment.from) - 1]
-    if (next?.from === fragment.from && isSame(next.bytes, packet, fragment)) return 'fragment-repeated'
+    if (next?.from === fragment.from && isRepeated(next.bytes, packet, fragment)) return 'fragment-repeated'
     if (next !== undefined && next.from < end) return 'fragment-overlap'
     if (before !== undefined && before.from + before.bytes.length > fragment.from) return 'fragment-overlap'
     return this.count === MOST_FRAGMENTS ? 'fragment-too-many' : undefined
@@ -109,8 +110,6 @@ export class PartialDatagram extends Flow {
 
 export type Misfit = 'fragment-overlap' | 'fragment-repeated' | 'fragment-too-many'
 
-function isSame(bytes: Uint8Array, { memory }: IpPacket, { payload, length }: Fragment): boolean {
-  if (bytes.length !== length) return false
-  for (let i = 0; i < length; i++) if (bytes[i] !== memory[payload + i]) return false
-  return true
+function isRepeated(bytes: Uint8Array, { memory }: IpPacket, { payload, length }: Fragment): boolean {
+  return bytes.length === length && standsAt(bytes, memory, payload)
 }

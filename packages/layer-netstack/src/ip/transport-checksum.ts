@@ -1,4 +1,11 @@
-import { type OnesComplement, onesComplementSum, type Packet, pseudoHeaderSum4, pseudoHeaderSum6 } from '@millrace/core'
+import {
+  ICMP,
+  type OnesComplement,
+  onesComplementSum,
+  type Packet,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '@millrace/core'
 
 /**
  * The checksum over a pseudo-header and `length` bytes from `transport` on (RFC 9293 §3.1, RFC 768, RFC 8200 §8.1) in
@@ -21,5 +28,3 @@ export function transportChecksum(
   const sum = sums.sum(transport, length) + pseudo
   return ~((sum & 0xffff) + (sum >>> 16)) & 0xffff
 }
-
-const ICMP = 1

@@ -23,13 +23,15 @@ export interface EchoRelayParts {
 
 interface PingFlow {
   readonly destination: Uint8Array
-  /** Undefined for an address of the gateway's own. */
-  readonly grant: FlowGrant | undefined
+  readonly grant: FlowGrant
   sent: number
   received: number
 }
 
-/** Relays the echo requests of clients to ping sockets. What nobody answers is not answered. */
+/**
+ * Relays the echo requests of clients to ping sockets. What nobody answers is not answered, but for the gateway's own
+ * addresses, which keep no flow for it.
+ */
 export class EchoRelay implements EchoListener {
   readonly #parts: EchoRelayParts
   readonly #echo: Echo
@@ -61,11 +63,11 @@ export class EchoRelay implements EchoListener {
   echo(handle: number, sequence: number, payload: Uint8Array): string | undefined {
     const now = this.#parts.clock.now()
     const flow = this.#flows.get(handle) ?? this.#begin(handle, now)
-    if (typeof flow === 'string') {
+    if (flow === undefined || typeof flow === 'string') {
+      const reason = flow ?? this.#echo.reply(handle, sequence, payload, now)
       this.#echo.close(handle)
-      return flow
+      return reason
     }
-    if (flow.grant === undefined) return this.#echo.reply(handle, sequence, payload, now)
     if (typeof this.#pings === 'string') return PING_UNAVAILABLE
     flow.sent += payload.length
     return this.#pings.send(handle, flow.grant.egress, flow.destination, sequence, payload)
@@ -74,25 +76,26 @@ export class EchoRelay implements EchoListener {
   closed(handle: number): void {
     const flow = this.#flows.get(handle)
     this.#flows.delete(handle)
-    flow?.grant?.end('idle', flow.sent, flow.received, this.#parts.clock.now())
+    flow?.grant.end('idle', flow.sent, flow.received, this.#parts.clock.now())
   }
 
   /** Resolves when the ping sockets are closed. */
   async stop(): Promise<void> {
     const now = this.#parts.clock.now()
-    for (const { grant, sent, received } of this.#flows.values()) grant?.end('shutdown', sent, received, now)
+    for (const { grant, sent, received } of this.#flows.values()) grant.end('shutdown', sent, received, now)
     this.#flows.clear()
     if (typeof this.#pings !== 'string') await this.#pings.close()
   }
 
-  #begin(handle: number, now: number): PingFlow | string {
+  /** Undefined if the gateway is to answer itself. */
+  #begin(handle: number, now: number): PingFlow | string | undefined {
     const ends = this.#echo.ends(handle)
     if (ends === undefined) return 'echo-no-flow'
     const { version: family, clientAddress: client, destination, peer } = ends
-    const isOurs = this.#parts.gateway.includes(destination)
-    if (!isOurs && typeof this.#pings === 'string') return PING_UNAVAILABLE
+    if (this.#parts.gateway.includes(destination)) return undefined
+    if (typeof this.#pings === 'string') return PING_UNAVAILABLE
     const request = { protocol: icmpProtocol(family), family, client, destination, port: 0, peer }
-    const grant = isOurs ? undefined : this.#parts.gate.admit(request, now)
+    const grant = this.#parts.gate.admit(request, now)
     if (typeof grant === 'string') return grant
     const flow = { destination, grant, sent: 0, received: 0 }
     this.#flows.set(handle, flow)

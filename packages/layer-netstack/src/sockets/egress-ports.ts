@@ -1,11 +1,8 @@
-import type { Random } from '@millrace/core'
+import { type Random, TCP, UDP } from '@millrace/core'
 import type { EgressAddress } from '../egress/egress-options.ts'
 import type { FlowPorts } from '../egress/flow-metrics.ts'
 import { PortAllocator } from '../egress/port-allocator.ts'
 import { portsOf, type SocketsSettings } from './options.ts'
-
-const TCP = 6
-const UDP = 17
 
 /** The source ports of all egress addresses: TCP has its own for each destination, UDP for each flow. */
 export class EgressPorts {

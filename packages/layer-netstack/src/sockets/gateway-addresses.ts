@@ -1,4 +1,5 @@
 import { type IpPacket, parseAddress } from '@millrace/core'
+import { standsAt } from '../ip/same-bytes.ts'
 
 /** The gateway's own addresses in the tunnel, where it is a host among others. */
 export class GatewayAddresses {
@@ -25,10 +26,7 @@ export class GatewayAddresses {
 
   #has(bytes: Uint8Array, at: number, length: number): boolean {
     for (const address of this.#addresses) {
-      if (address.length !== length) continue
-      let same = 0
-      while (same < length && address[same] === bytes[at + same]) same++
-      if (same === length) return true
+      if (address.length === length && standsAt(address, bytes, at)) return true
     }
     return false
   }

@@ -1,7 +1,8 @@
-import type { IpPacket } from '@millrace/core'
+import { type IpPacket, TCP, UDP } from '@millrace/core'
 import type { Echo } from '../icmp/echo.ts'
 import type { Icmp } from '../icmp/icmp.ts'
 import type { IcmpErrors } from '../icmp/icmp-errors.ts'
+import { icmpProtocol } from '../icmp/messages.ts'
 import type { Reassembly } from '../ip/reassembly.ts'
 import type { Machine } from '../loop/machine-loop.ts'
 import type { Tcp } from '../tcp/tcp.ts'
@@ -30,10 +31,6 @@ export interface GatewayMachineParts {
 const UNKNOWN_PROTOCOL = 'protocol-not-forwarded'
 /** Drops that mean that something is not done here at all. */
 const FORBIDDEN: ReadonlySet<string> = new Set([PING_UNAVAILABLE, UNKNOWN_PROTOCOL, 'gateway-address'])
-const ICMP = 1
-const TCP = 6
-const UDP = 17
-const ICMPV6 = 58
 
 /**
  * TCP, UDP and ICMP of all destinations, as one machine. To its clients it is a router: it answers a hop limit that ends
@@ -98,7 +95,7 @@ export class GatewayMachine implements Machine {
   #deliver(packet: IpPacket, now: number): string | undefined {
     const { version, protocol } = packet
     if (protocol === UDP) return this.#parts.udp.receive(packet, now)
-    if (protocol === (version === 4 ? ICMP : ICMPV6)) return this.#parts.icmp.receive(packet, now)
+    if (protocol === icmpProtocol(version)) return this.#parts.icmp.receive(packet, now)
     return UNKNOWN_PROTOCOL
   }
 

@@ -127,13 +127,19 @@ describe.skipIf(!runnable)('sockets on a network of their own (needs root)', () 
     ])
   })
 
-  test('of connected sockets the client hears that a port is closed, and of others nothing', async () => {
+  test.each([
+    ['by system calls', true],
+    ['by node:dgram', false],
+  ])('of connected sockets %s the client hears that a port is closed', async (_way, native) => {
     const question = 'UDP 10.9.0.2:7000 > 203.0.113.2:9'
-    await using rig = await RelayRig.start({ ...options, udp: { connected: true } })
+    await using rig = await RelayRig.start({ ...options, udp: { connected: true, native } })
     rig.client.send(packetFromText(question))
     await until(() => rig.client.others.length === 1)
     expect(describeBytes(rig.client.others[0] as Uint8Array)).toBe(`ICMP 203.0.113.2 > 10.9.0.2 3/3 about ${question}`)
+  })
 
+  test('of other sockets the client hears nothing', async () => {
+    const question = 'UDP 10.9.0.2:7000 > 203.0.113.2:9'
     await using other = await RelayRig.start(options)
     const server = createSocket('udp4').bind(9000, '203.0.113.2')
     await once(server, 'listening')
@@ -174,11 +180,25 @@ describe.skipIf(!runnable)('sockets on a network of their own (needs root)', () 
     server.close()
   })
 
-  test('a host without a route to a datagram is unreachable', async () => {
-    const lost = 'UDP 10.9.0.2:7000 > 198.51.100.1:9'
-    await using rig = await RelayRig.start(options)
-    rig.client.send(packetFromText(lost))
-    await until(() => rig.client.others.length === 1)
-    expect(describeBytes(rig.client.others[0] as Uint8Array)).toBe(`ICMP 198.51.100.1 > 10.9.0.2 3/0 about ${lost}`)
+  test.each([
+    ['one socket', {}, ['3/0', '3/1', '3/13']],
+    ['connected sockets', { connected: true }, ['3/0', '3/1', '3/13']],
+    // Which does not say why.
+    ['connected sockets of node:dgram', { connected: true, native: false }, ['3/1', '3/1', '3/1']],
+  ])('by %s, the client hears that a datagram has no way', async (_what, udp, codes) => {
+    ip('route', 'replace', 'unreachable', '198.51.101.0/24')
+    ip('route', 'replace', 'prohibit', '198.51.102.0/24')
+    await using rig = await RelayRig.start({ ...options, udp })
+    const expected: string[] = []
+    for (const [i, code] of codes.entries()) {
+      const address = `198.51.${100 + i}.1`
+      const lost = `UDP 10.9.0.2:7000 > ${address}:9`
+      rig.client.send(packetFromText(lost))
+      expected.push(`ICMP ${address} > 10.9.0.2 ${code} about ${lost}`)
+      await until(() => rig.client.others.length === expected.length)
+    }
+    expect(rig.client.others.map((bytes) => describeBytes(bytes))).toEqual(expected)
+    const dropped = rig.running.drops().filter(({ reason }) => reason.startsWith('udp-'))
+    expect(dropped).toMatchObject([{ packets: expected.length }])
   })
 })

@@ -1,6 +1,6 @@
 import type { Tcp } from '../tcp/tcp.ts'
-import type { RelayBuffers } from './relay-buffers.ts'
 import type { TcpFlow } from './tcp-flow.ts'
+import type { TcpOutlets } from './tcp-outlet.ts'
 
 /** Between two looks, milliseconds. */
 const INTERVAL = 1000
@@ -22,15 +22,15 @@ class Holding {
  */
 export class MemoryPressure {
   readonly #tcp: Tcp
-  readonly #buffers: RelayBuffers
+  readonly #outlets: TcpOutlets
   readonly #total: number
   /** When to look next, milliseconds, or Infinity. */
   deadline: number = Number.POSITIVE_INFINITY
 
   /** `total` is the memory there is, bytes: that of the TCP, in which all that flows hold outside of it counts too. */
-  constructor(tcp: Tcp, buffers: RelayBuffers, total: number) {
+  constructor(tcp: Tcp, outlets: TcpOutlets, total: number) {
     this.#tcp = tcp
-    this.#buffers = buffers
+    this.#outlets = outlets
     this.#total = total
   }
 
@@ -51,7 +51,7 @@ export class MemoryPressure {
       holdings.set(owner, holding)
       const bytes = this.#tcp.memoryOf(flow.handle) + flow.held
       holding.bytes += bytes
-      if (this.#isStalled(flow, bytes) && bytes > 0) holding.stalled.push(flow)
+      if (this.#isStalled(flow, bytes) && (bytes > 0 || flow.isBlocked)) holding.stalled.push(flow)
       if (holding.bytes > most.bytes) most = holding
     }
     // With all of it gone somebody has to let go, whatever the shares are.
@@ -67,6 +67,6 @@ export class MemoryPressure {
   }
 
   get #held(): number {
-    return this.#tcp.statistics.memory + this.#buffers.held
+    return this.#tcp.statistics.memory + this.#outlets.held
   }
 }

@@ -27,6 +27,12 @@ export interface SocketsUdpOptions extends UdpOptions, Partial<OutletBuffers> {
   readonly offload?: { readonly send?: boolean; readonly receive?: boolean }
 }
 
+/** Connections of TCP, and the sockets that they go out from. */
+export interface SocketsTcpOptions extends Omit<TcpOptions, 'mtu' | 'superPackets'> {
+  /** False: `node:net`. Default: by system calls where there are any (Linux, koffi), without a copy. */
+  readonly native?: boolean
+}
+
 export interface SocketsOptions {
   /** The address from which all flows go out, or one of each family. A family without one is refused, never leaked. */
   readonly egressIp?: string | readonly string[]
@@ -55,10 +61,10 @@ export interface SocketsOptions {
   /** Of the tunnel, bytes. Default 1,420. */
   readonly mtu?: number
   /** `halfOpen` is as large here as the limit of dials, 1,024 more. */
-  readonly tcp?: Omit<TcpOptions, 'mtu' | 'superPackets'>
-  readonly udp?: Omit<SocketsUdpOptions, 'mtu'>
+  readonly tcp?: SocketsTcpOptions
+  readonly udp?: Omit<SocketsUdpOptions, 'flows' | 'mtu'>
   /** Flows of ping. */
-  readonly echo?: Omit<EchoOptions, 'mtu'>
+  readonly echo?: Omit<EchoOptions, 'flows' | 'mtu'>
   /** ICMP errors to clients. */
   readonly icmpErrors?: IcmpErrorsOptions
   readonly reassembly?: ReassemblyOptions
@@ -94,7 +100,9 @@ export function readOptions(options: SocketsOptions): SocketsSettings {
   new EgressAddresses(settings.egress, systemRandom)
   new FlowLimits(settings.limits)
   new PortAllocator(portsOf(settings, 'all'), systemRandom)
-  readTcpOptions({ ...settings.tcp, mtu: settings.mtu })
+  const { native, ...tcp } = settings.tcp ?? {}
+  readTcpOptions({ ...tcp, mtu: settings.mtu })
+  checkSwitch('tcp native', native)
   readUdpOptions({ ...settings.udp, mtu: settings.mtu })
   checkOutlets(settings.udp)
   return settings
@@ -114,14 +122,14 @@ function checkOutlets({ native, offload, receiveBuffer, sendBuffer }: Partial<So
   for (const [name, value] of Object.entries({ receiveBuffer, sendBuffer })) {
     if (value !== undefined) whole(`udp ${name}`, value, 1, 2 ** 30)
   }
-  for (const [name, value] of Object.entries({
-    native,
-    'offload send': offload?.send,
-    'offload receive': offload?.receive,
-  })) {
-    if (value === undefined || typeof value === 'boolean') continue
-    throw new ConfigurationError(`sockets udp ${name}: expected true or false, got ${String(value)}`)
-  }
+  checkSwitch('udp native', native)
+  checkSwitch('udp offload send', offload?.send)
+  checkSwitch('udp offload receive', offload?.receive)
+}
+
+function checkSwitch(name: string, value: boolean | undefined): void {
+  if (value === undefined || typeof value === 'boolean') return
+  throw new ConfigurationError(`sockets ${name}: expected true or false, got ${String(value)}`)
 }
 
 export function policyOf(settings: SocketsSettings): DestinationPolicyOptions {

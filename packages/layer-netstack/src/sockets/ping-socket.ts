@@ -4,20 +4,17 @@ import {
   Errno,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
+  MessageBlock,
+  NAME_SIZE,
+  NAME_WORDS,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   type SystemCalls,
 } from '@millrace/native'
 import { echoReplyType, echoRequestType, ICMP_HEADER } from '../icmp/messages.ts'
+import { nameSize, writeName } from './native-name.ts'
 
-// <sys/socket.h>, 64 bits: struct sockaddr_in6 (IPv4: sockaddr_in in it), struct iovec, struct mmsghdr.
-const NAME = 0
-const NAME_SIZE = { 4: 16, 6: 28 } as const
-const VECTOR = 32
-const MESSAGE = 48
-const TRANSFERRED = MESSAGE + 56
-const DATA = 128
 const LARGEST = 65_535
 
 /** An echo reply, good until the next is received. */
@@ -30,20 +27,31 @@ export interface PingReply {
 
 /** The memory through which ping sockets send and receive, one message at a time. */
 export class PingMemory {
-  readonly bytes: Uint8Array = new Uint8Array(DATA + LARGEST)
+  readonly bytes: Uint8Array = new Uint8Array(LARGEST)
   readonly view: DataView = new DataView(this.bytes.buffer)
+  /** Where `bytes` lie. */
   readonly address: number
+  /** Of one message, into `bytes`. */
+  readonly block: MessageBlock
+  /** Whom the last message came from: a socket address. */
+  readonly from: Uint8Array
+  readonly #to = new Int32Array(NAME_WORDS)
+  readonly #toAddress: number
 
   constructor(system: SystemCalls) {
     this.address = system.addressOf(this.bytes)
-    this.#point(VECTOR, DATA)
-    this.#point(MESSAGE, NAME)
-    this.#point(MESSAGE + 16, VECTOR)
-    this.view.setUint32(MESSAGE + 24, 1, true)
+    this.#toAddress = system.addressOf(new Uint8Array(this.#to.buffer))
+    this.block = new MessageBlock(system, 1, 1)
+    this.block.setVector(0, this.address, LARGEST)
+    this.block.setVectors(0, 0, 1)
+    const { buffer, byteOffset } = this.block.names[0] as Int32Array
+    this.from = new Uint8Array(buffer, byteOffset, NAME_SIZE)
   }
 
-  #point(at: number, to: number): void {
-    this.view.setBigUint64(at, BigInt(this.address + to), true)
+  /** Writes a socket address without a port, and returns where it lies. */
+  writeName(address: Uint8Array): number {
+    writeName(this.#to, 0, address, 0)
+    return this.#toAddress
   }
 }
 
@@ -64,7 +72,7 @@ export class PingSocket {
     const fd = system.socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)
     if (fd < 0) return fd
     const socket = new PingSocket(system, fd, family, memory)
-    const bound = system.bind(fd, socket.#name(source), NAME_SIZE[family])
+    const bound = system.bind(fd, memory.writeName(source), nameSize(family))
     if (bound >= 0) return socket
     system.close(fd)
     return bound
@@ -82,41 +90,31 @@ export class PingSocket {
     const size = ICMP_HEADER + payload.length
     if (size > LARGEST) return -Errno.EMSGSIZE
     const { bytes, view, address } = this.#memory
-    view.setUint32(DATA, echoRequestType(this.#family) << 24)
-    view.setUint32(DATA + 4, sequence)
-    bytes.set(payload, DATA + ICMP_HEADER)
-    const to = this.#name(destination)
-    return this.#system.sendto(this.fd, address + DATA, size, 0, to, NAME_SIZE[this.#family])
+    view.setUint32(0, echoRequestType(this.#family) << 24)
+    view.setUint32(4, sequence)
+    bytes.set(payload, ICMP_HEADER)
+    const to = this.#memory.writeName(destination)
+    return this.#system.sendto(this.fd, address, size, 0, to, nameSize(this.#family))
   }
 
   /** The next reply that has come in; undefined when there is none. What is no reply is passed over. */
   receive(): PingReply | undefined {
-    const { bytes, view, address } = this.#memory
+    const { bytes, view, block, from } = this.#memory
     for (;;) {
-      view.setUint32(MESSAGE + 8, NAME_SIZE[6], true)
-      view.setUint32(VECTOR + 8, LARGEST, true)
-      if (this.#system.recvmmsg(this.fd, address + MESSAGE, 1, 0) !== 1) return undefined
-      const length = view.getUint32(TRANSFERRED, true)
-      if (length < ICMP_HEADER || bytes[DATA] !== echoReplyType(this.#family)) continue
+      block.setNameLength(0, NAME_SIZE)
+      if (this.#system.recvmmsg(this.fd, block.address, 1, 0) !== 1) return undefined
+      const length = block.received(0)
+      if (length < ICMP_HEADER || bytes[0] !== echoReplyType(this.#family)) continue
       return {
-        source: this.#family === 4 ? bytes.subarray(NAME + 4, NAME + 8) : bytes.subarray(NAME + 8, NAME + 24),
-        sequence: view.getUint16(DATA + 6),
-        payload: bytes.subarray(DATA + ICMP_HEADER, DATA + length),
+        source: this.#family === 4 ? from.subarray(4, 8) : from.subarray(8, 24),
+        sequence: view.getUint16(6),
+        payload: bytes.subarray(ICMP_HEADER, length),
       }
     }
   }
 
   close(): void {
     this.#system.close(this.fd)
-  }
-
-  /** Writes a socket address, and returns where it lies. */
-  #name(address: Uint8Array): number {
-    const { bytes, view } = this.#memory
-    bytes.fill(0, NAME, NAME + NAME_SIZE[6])
-    view.setUint16(NAME, this.#family === 4 ? AF_INET : AF_INET6, true)
-    bytes.set(address, this.#family === 4 ? NAME + 4 : NAME + 8)
-    return this.#memory.address + NAME
   }
 }
 

@@ -1,5 +1,6 @@
 import { errnoName, Readiness, type SystemCalls } from '@millrace/native'
 import type { EgressAddress } from '../egress/egress-options.ts'
+import { isSame } from '../ip/same-bytes.ts'
 import { PingMemory, PingSocket } from './ping-socket.ts'
 
 /** A request on its way. */
@@ -131,9 +132,4 @@ export class Pings {
       this.#requests.delete(sequence)
     }
   }
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false
-  return true
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { ConfigurationError, EnvironmentError, type IpPacket, stack } from '@millrace/core'
+import { bind, CLOCK, ConfigurationError, EnvironmentError, type IpPacket, runtimeWith, stack } from '@millrace/core'
 import {
   describeBytes,
+  icmpEcho,
   ipv4,
   ipv6,
   MemoryHost,
@@ -11,6 +12,7 @@ import {
   payload,
   SeededRandom,
   udpSegment,
+  VirtualClock,
 } from '@millrace/core/testing'
 import { expect, test } from 'vitest'
 import { RelayRig, until } from '../test-support/relay-rig.ts'
@@ -59,17 +61,25 @@ test.each(['fd00::1', 'fe80::1', '64:ff9b::7f00:1', '64:ff9b::a9fe:a9fe', '2002:
   },
 )
 
-test.each(['127.0.0.1', '127.9.9.9', '0.0.0.1', '::1', '::ffff:127.0.0.1', '::127.0.0.1', '::'])(
-  'nothing goes to %s, and nothing is said',
-  async (address) => {
-    const line = address.includes(':') ? `[2001:db8::2]:9 > [${address}]:80` : `10.9.0.2:9 > ${address}:80`
-    const options = { egressIp: ['127.0.0.9', '::1'], allow: [] }
-    await using rig = await RelayRig.start({ ...options, gatewayAddress: ['10.9.0.1', 'fd00::1'] })
-    rig.client.send(packetFromText(`TCP ${line} SYN`), packetFromText(`UDP ${line}`))
-    expect(rig.end.statistics()?.flows).toBe(0)
-    expect(rig.end.statistics()?.dials).toBe(0)
-  },
-)
+test.each([
+  ['0.0.0.1', []],
+  ['::', []],
+  ['127.0.0.1', ['UDP']],
+  ['127.9.9.9', ['UDP']],
+  ['::1', ['UDP']],
+  ['::ffff:7f00:1', ['UDP', 'TCP']],
+  ['::7f00:1', ['UDP', 'TCP']],
+])('nothing goes to %s, and what is told of it is about %s', async (address, told) => {
+  const isIpv6 = address.includes(':')
+  const line = isIpv6 ? `[2001:db8::2]:9 > [${address}]:80` : `10.9.0.2:9 > ${address}:80`
+  const [datagram, syn] = [`UDP ${line}`, `TCP ${line} SYN`]
+  const [router, client] = isIpv6 ? ['ICMPv6 fd00::1', '2001:db8::2 1/1'] : ['ICMP 10.9.0.1', '10.9.0.2 3/13']
+  const options = { egressIp: ['127.0.0.9', '::1'], gatewayAddress: ['10.9.0.1', 'fd00::1'] }
+  expect(await answersTo([syn, datagram], options)).toEqual([
+    ...(told.includes('UDP') ? [`${router} > ${client} about ${datagram}`] : []),
+    ...(told.includes('TCP') ? [`ICMPv6 ${address} > ${client} about ${syn}`] : []),
+  ])
+})
 
 test('the addresses of this host are refused', async () => {
   const own = Object.values(networkInterfaces())
@@ -118,6 +128,31 @@ test('the gateway answers pings to itself, and serves nothing else', async () =>
     'ICMPv6 fd00::1 > fd00::2 echo reply 8',
     'TCP 10.9.0.1:22 > 10.9.0.2:9 RST ACK',
   ])
+})
+
+test('pings to the gateway hold nothing, however many there are', async () => {
+  await using rig = await RelayRig.start({ gatewayAddress: '10.9.0.1', limits: { flows: 1 } })
+  for (let identifier = 0; identifier < 5000; identifier++) {
+    rig.client.send(ipv4({ source: '10.9.0.2', destination: '10.9.0.1' }, icmpEcho({ type: 'request', identifier })))
+  }
+  expect(
+    rig.client.others.map((bytes) => [bytes[20], new DataView(bytes.buffer, bytes.byteOffset).getUint16(24)]),
+  ).toEqual(Array.from({ length: 5000 }, (_, identifier) => [0, identifier]))
+  expect(rig.end.statistics()).toMatchObject({ echoFlows: 0, flows: 0 })
+})
+
+test('a peer that is refused much leaves the others their answers', async () => {
+  // On which no time passes.
+  const runtime = runtimeWith(bind(CLOCK, new VirtualClock()))
+  await using rig = await RelayRig.start({ gatewayAddress: '10.9.0.1' }, {}, runtime)
+  const resets: string[] = []
+  rig.client.watch = (packet) => resets.push(describeBytes(packet.bytes().slice()))
+  rig.client.peer = { name: 'alice' }
+  for (let port = 1; port <= 1000; port++) rig.client.send(packetFromText(`TCP 10.9.0.2:${port} > 10.9.0.1:22 SYN`))
+  expect(resets.length).toBeLessThan(1000)
+  rig.client.peer = { name: 'bob' }
+  rig.client.send(packetFromText('TCP 10.9.0.3:9 > 10.9.0.1:22 SYN'))
+  expect(resets.at(-1)).toBe('TCP 10.9.0.1:22 > 10.9.0.3:9 RST ACK')
 })
 
 test('it is a hop: a hop limit of one ends here, and other protocols are refused', async () => {

@@ -22,11 +22,9 @@ import { GatewayAddresses } from './gateway-addresses.ts'
 import { GatewayMachine } from './gateway-machine.ts'
 import { NameService, readNameServer } from './name-service.ts'
 import { policyOf, type SocketsSettings } from './options.ts'
+import { makeTcpOutlets, makeUdpOutlets } from './outlets.ts'
 import { Pings } from './pings.ts'
 import { TcpRelay } from './tcp-relay.ts'
-import { NativeOutlets } from './udp-native-outlets.ts'
-import type { UdpOutlets } from './udp-outlet.ts'
-import { PortableOutlets } from './udp-portable-outlets.ts'
 import { UdpRelay } from './udp-relay.ts'
 
 /** Beyond the connections that are being dialled: those whose clients have not answered yet. */
@@ -107,6 +105,11 @@ export class RunningSockets {
     return { outbox: this.loop.outbox, sums: pool.sums, random, now: clock.now(), errors: this.errors }
   }
 
+  /** Of each flow table: one more than the limits have, as it is they that refuse. */
+  get #places(): number {
+    return this.limits.maximumFlows + 1
+  }
+
   #makeReassembly(): Reassembly {
     const { random, pool, clock, drop } = this.#context
     return new Reassembly(this.#settings.reassembly ?? {}, {
@@ -122,7 +125,8 @@ export class RunningSockets {
   }
 
   #makeTcp(): Tcp {
-    const { tcp, limits, mtu, dialTimeout } = this.#settings
+    const { limits, mtu, dialTimeout } = this.#settings
+    const { native: _, ...tcp } = this.#settings.tcp ?? {}
     const halfOpen = (limits?.dials ?? DIALS) + ANSWERED
     // Whether a dial takes too long is for the relay to say.
     const acceptTimeout = dialTimeout + 60_000
@@ -133,28 +137,19 @@ export class RunningSockets {
     const { tcp, dialTimeout } = this.#settings
     const { keepaliveIdle, memory } = readTcpOptions(tcp)
     const { clock } = this.#context
-    return new TcpRelay({ dialTimeout, keepaliveIdle, memory }, { tcp: this.tcp, gate, clock, wake: this.#wake })
+    const outlets = makeTcpOutlets(this.#settings, this.#context, this.tcp, { wake: this.#wake, keepaliveIdle })
+    return new TcpRelay({ dialTimeout, memory }, { tcp: this.tcp, outlets, gate, clock, wake: this.#wake })
   }
 
   #makeUdpRelay(gate: FlowGate): UdpRelay {
     const { udp = {}, mtu } = this.#settings
     const { clock, drop } = this.#context
-    const parts = { gate, outlets: this.#makeOutlets(), clock, wake: this.#wake, drop }
+    const parts = { gate, outlets: makeUdpOutlets(this.#settings, this.#context), clock, wake: this.#wake, drop }
     return new UdpRelay(
       udp.connected ?? false,
       parts,
-      (listener) => new Udp({ ...udp, mtu }, this.#surroundings, listener),
+      (listener) => new Udp({ ...udp, flows: this.#places, mtu }, this.#surroundings, listener),
     )
-  }
-
-  #makeOutlets(): UdpOutlets {
-    const { native, offload, receiveBuffer, sendBuffer } = this.#settings.udp ?? {}
-    const { drop, pool, runtime } = this.#context
-    const buffers = { receiveBuffer, sendBuffer }
-    const system = native === false ? undefined : runtime.get(SYSTEM_CALLS)
-    if (system === undefined) return new PortableOutlets(buffers)
-    const { send = true, receive = true } = offload ?? {}
-    return new NativeOutlets(system, { buffers, offload: { send, receive }, memory: pool.memory, drop })
   }
 
   #makeEchoRelay(gate: FlowGate): EchoRelay {
@@ -164,7 +159,7 @@ export class RunningSockets {
     const parts = { gate, clock, gateway: this.#gateway, wake: this.#wake, drop }
     return new EchoRelay(
       parts,
-      (listener) => new Echo({ ...echo, mtu }, this.#surroundings, listener),
+      (listener) => new Echo({ ...echo, flows: this.#places, mtu }, this.#surroundings, listener),
       (listener) =>
         system === undefined
           ? 'no system calls'

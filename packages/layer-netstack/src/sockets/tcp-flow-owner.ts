@@ -1,19 +1,17 @@
-import type { Tcp } from '../tcp/tcp.ts'
-import type { RelayBuffers } from './relay-buffers.ts'
 import type { TcpFlow } from './tcp-flow.ts'
+import type { DialFailure, TcpOutlets } from './tcp-outlet.ts'
 
 /** What a flow needs of the relay it belongs to, and tells it. */
 export interface TcpFlowOwner {
-  readonly tcp: Tcp
-  readonly buffers: RelayBuffers
-  readonly keepaliveIdle: number
-  readonly wake: () => void
+  readonly outlets: TcpOutlets
   /** The server has answered. */
   connected(flow: TcpFlow): void
-  /** The dial has failed, and the socket is gone. `code` is the system's; `isAddress`: the egress address was not to be had. */
-  failed(flow: TcpFlow, code: string, isAddress: boolean): void
+  /** The dial has failed, and the socket is gone. */
+  failed(flow: TcpFlow, failure: DialFailure): void
   /** One side does not take what the other sends. */
   stalled(): void
-  /** The socket is closed. */
-  finished(flow: TcpFlow): void
+  /** Nothing is left of it but what the client has sent, and the server does not take it. */
+  lingers(flow: TcpFlow): void
+  /** The socket is closed; `isBroken`: by an error. */
+  finished(flow: TcpFlow, isBroken: boolean): void
 }

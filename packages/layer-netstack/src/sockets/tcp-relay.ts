@@ -4,11 +4,12 @@ import type { CloseCause, TcpListener } from '../tcp/listener.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { ADDRESS_FAILED, answerTo, endOfClient, endOfDial } from './flow-end.ts'
 import type { FlowGate } from './flow-gate.ts'
+import { Lingering } from './lingering.ts'
 import { MemoryPressure } from './memory-pressure.ts'
 import { rejectionFor } from './refusal.ts'
-import { RelayBuffers } from './relay-buffers.ts'
 import { TcpFlow } from './tcp-flow.ts'
 import type { TcpFlowOwner } from './tcp-flow-owner.ts'
+import type { DialFailure, TcpOutlets } from './tcp-outlet.ts'
 import type { TcpRelayOptions, TcpRelayParts } from './tcp-relay-parts.ts'
 
 const TCP = 6
@@ -20,10 +21,9 @@ const PORT_TRIES = 8
  * what is closed looks closed. RSTs, ends of streams and slowness pass from one side to the other.
  */
 export class TcpRelay implements TcpListener, TcpFlowOwner {
-  readonly tcp: Tcp
-  readonly buffers: RelayBuffers = new RelayBuffers()
-  readonly keepaliveIdle: number
-  readonly wake: () => void
+  readonly outlets: TcpOutlets
+  readonly #tcp: Tcp
+  readonly #wake: () => void
   readonly #gate: FlowGate
   readonly #clock: Clock
   readonly #dialTimeout: number
@@ -34,29 +34,35 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   readonly #dialling = new Set<TcpFlow>()
   /** All that have a socket. */
   readonly #sockets = new Set<TcpFlow>()
+  readonly #lingering = new Lingering<TcpFlow>()
   #isStopped = false
   #onClosed: (() => void) | undefined
 
-  constructor({ dialTimeout, keepaliveIdle, memory }: TcpRelayOptions, { tcp, gate, clock, wake }: TcpRelayParts) {
-    this.tcp = tcp
-    this.wake = wake
-    this.keepaliveIdle = keepaliveIdle
+  constructor({ dialTimeout, memory }: TcpRelayOptions, { tcp, outlets, gate, clock, wake }: TcpRelayParts) {
+    this.outlets = outlets
+    this.#tcp = tcp
+    this.#wake = wake
     this.#gate = gate
     this.#clock = clock
     this.#dialTimeout = dialTimeout
-    this.#pressure = new MemoryPressure(tcp, this.buffers, memory)
+    this.#pressure = new MemoryPressure(tcp, outlets, memory)
   }
 
   /** When to call `advance`, milliseconds, or Infinity. */
   get deadline(): number {
-    for (const flow of this.#dialling) return Math.min(flow.dialledAt + this.#dialTimeout, this.#pressure.deadline)
-    return this.#pressure.deadline
+    const deadline = Math.min(this.#pressure.deadline, this.#lingering.deadline)
+    for (const flow of this.#dialling) return Math.min(deadline, flow.dialledAt + this.#dialTimeout)
+    return deadline
   }
 
-  /** Ends the dials that have lasted too long, and flows that keep the memory from others. */
+  /** Ends the dials that have lasted too long, flows that keep the memory from others, and those nobody waits for. */
   advance(now: number): void {
     if (now >= this.#pressure.deadline) {
       for (const flow of this.#pressure.look(this.#flows.values(), now)) this.#evict(flow)
+    }
+    for (let flow = this.#lingering.take(now); flow !== undefined; flow = this.#lingering.take(now)) {
+      this.#abort(flow, 'idle')
+      flow.reset()
     }
     for (const flow of this.#dialling) {
       if (flow.dialledAt + this.#dialTimeout > now) return
@@ -66,7 +72,7 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   }
 
   incoming(handle: number): void {
-    const ends = this.tcp.endpoints(handle)
+    const ends = this.#tcp.endpoints(handle)
     if (ends === undefined) return
     const { names } = this.#gate
     const isService = names?.isAt(ends.localAddress, ends.localPort) === true
@@ -82,7 +88,7 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
     const now = this.#clock.now()
     const grant = this.#gate.admit(request, now)
     if (typeof grant === 'string') {
-      this.tcp.reject(handle, rejectionFor(grant))
+      this.#tcp.reject(handle, rejectionFor(grant))
       return
     }
     this.#pressure.notice(now)
@@ -114,27 +120,32 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   connected(flow: TcpFlow): void {
     this.#dialling.delete(flow)
     flow.grant.connected(this.#clock.now() - flow.dialledAt)
-    this.tcp.accept(flow.handle)
-    this.wake()
+    this.#tcp.accept(flow.handle)
+    this.#wake()
   }
 
-  failed(flow: TcpFlow, code: string, isAddress: boolean): void {
+  failed(flow: TcpFlow, { code, isAddress }: DialFailure): void {
     const now = this.#clock.now()
     // Connecting fails with EADDRNOTAVAIL where this port and this destination are a pair already.
     const isPort = !isAddress && (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL')
     if (isAddress) flow.grant.addressFailed(code, now)
     if (isPort && flow.tries < PORT_TRIES && flow.grant.anotherPort(now)) this.#dial(flow)
     else this.#giveUp(flow, isAddress ? ADDRESS_FAILED : code)
-    this.wake()
+    this.#wake()
   }
 
   stalled(): void {
     this.#pressure.notice(this.#clock.now())
-    this.wake()
+    this.#wake()
   }
 
-  finished(flow: TcpFlow): void {
-    if (flow.isBroken) this.#abort(flow, 'rst_remote')
+  lingers(flow: TcpFlow): void {
+    this.#lingering.add(flow, this.#clock.now())
+    this.#wake()
+  }
+
+  finished(flow: TcpFlow, isBroken: boolean): void {
+    if (isBroken) this.#abort(flow, 'rst_remote')
     this.#settle(flow)
   }
 
@@ -147,10 +158,12 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
       this.#settle(flow)
     }
     for (const flow of [...this.#sockets]) flow.reset()
-    if (this.#sockets.size === 0) return
-    await new Promise<void>((resolve) => {
-      this.#onClosed = resolve
-    })
+    if (this.#sockets.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onClosed = resolve
+      })
+    }
+    await this.outlets.stop()
   }
 
   #dial(flow: TcpFlow): void {
@@ -161,7 +174,7 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   /** There is no socket, and will be none. */
   #giveUp(flow: TcpFlow, code: string): void {
     flow.ending ??= endOfDial(code)
-    this.tcp.reject(flow.handle, answerTo(code))
+    this.#tcp.reject(flow.handle, answerTo(code))
     this.#flows.delete(flow.handle)
     flow.handle = -1
     this.#settle(flow)
@@ -177,16 +190,17 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   #abort(flow: TcpFlow, ending: FlowEnd): void {
     if (flow.handle < 0) return
     flow.ending ??= ending
-    this.tcp.abort(flow.handle)
+    this.#tcp.abort(flow.handle)
     this.#flows.delete(flow.handle)
     flow.handle = -1
-    this.wake()
+    this.#wake()
   }
 
   /** A flow is over when both its sides are. */
   #settle(flow: TcpFlow): void {
     if (flow.hasSocket) return
     this.#sockets.delete(flow)
+    this.#lingering.delete(flow)
     if (this.#isStopped && this.#sockets.size === 0) this.#onClosed?.()
     if (flow.handle >= 0) return
     this.#dialling.delete(flow)

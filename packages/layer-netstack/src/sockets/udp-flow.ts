@@ -1,15 +1,22 @@
+import { UDP } from '@millrace/core'
 import { destinationKey } from '../egress/destination-key.ts'
 import type { FlowEnd } from '../egress/flow-metrics.ts'
 import type { UdpRemote } from '../udp/listener.ts'
 import type { UdpClient } from '../udp/udp.ts'
+import { AllowedDestinations } from './allowed-destinations.ts'
 import type { FlowGate, FlowRequest } from './flow-gate.ts'
-import { LastDestination } from './last-destination.ts'
 import type { NameService } from './name-service.ts'
-import type { OutletOwner, OutletRemote, UdpOutlet, UdpOutlets } from './udp-outlet.ts'
+import type { OutletOwner, OutletRefusal, OutletRemote, UdpOutlet, UdpOutlets } from './udp-outlet.ts'
 
-const UDP = 17
 /** Sockets of one flow, where each destination has one of its own; one more ends the oldest. */
 const OUTLETS = 64
+/** How a flow has ended that got no socket. */
+const ENDS: Readonly<Record<OutletRefusal, FlowEnd>> = {
+  'egress-address-failed': 'policy',
+  'udp-socket-failed': 'unreachable',
+  'ports-exhausted': 'quota',
+  'descriptors-exhausted': 'quota',
+}
 /** The key of the one socket that serves all destinations. */
 const ALL = ''
 
@@ -28,7 +35,7 @@ export class UdpFlow implements OutletOwner {
   readonly handle: number
   readonly #client: UdpClient
   readonly #owner: UdpFlowOwner
-  readonly #last: LastDestination
+  readonly #allowed = new AllowedDestinations()
   /** By destination, or the one for all; the oldest first. */
   readonly #outlets = new Map<string, UdpOutlet>()
 
@@ -36,7 +43,6 @@ export class UdpFlow implements OutletOwner {
     this.#owner = owner
     this.handle = handle
     this.#client = client
-    this.#last = new LastDestination(client.version)
   }
 
   /** Whether it holds nothing in the system. */
@@ -48,13 +54,14 @@ export class UdpFlow implements OutletOwner {
   send(remote: UdpRemote, bytes: Uint8Array, now: number): string | undefined {
     const { names } = this.#owner.gate
     if (names?.isAt(remote.address, remote.port)) return this.#ask(names, remote, bytes, now)
-    const last = this.#last
-    if (!last.is(remote.address, remote.port, now)) {
+    const { address, port } = remote
+    let destination = this.#allowed.find(address, port, now)
+    if (destination === undefined) {
       const forbidden = this.#owner.gate.forbids(this.#requestTo(remote), now)
       if (forbidden !== undefined) return forbidden
-      last.allow(remote.address, remote.port, now)
+      destination = this.#allowed.allow(address, port, now)
     }
-    const key = this.#owner.isConnected ? last.key : ALL
+    const key = this.#owner.isConnected ? destination : ALL
     const outlet = this.#outlets.get(key) ?? this.#open(key, this.#requestTo(remote), this, now)
     return typeof outlet === 'string' ? outlet : outlet.send(bytes, remote)
   }
@@ -96,7 +103,7 @@ export class UdpFlow implements OutletOwner {
     const connectTo = key === ALL ? undefined : { address: request.destination, port: request.port }
     const outlet = outlets.open(owner, grant, connectTo, now)
     if (typeof outlet === 'string') {
-      grant.end(outlet === 'egress-address-failed' ? 'policy' : 'quota', 0, 0, now)
+      grant.end(ENDS[outlet], 0, 0, now)
       if (outlet === 'descriptors-exhausted') gate.notes.refused(outlet, undefined, request, now)
       return outlet
     }

@@ -16,7 +16,7 @@ import {
   UDP_GRO,
 } from '@millrace/native'
 import type { FlowGrant } from './flow-grant.ts'
-import { nameSize, writeName } from './udp-native-name.ts'
+import { nameSize, writeName } from './native-name.ts'
 import type { NativeSender } from './udp-native-sender.ts'
 import {
   type OutletBuffers,

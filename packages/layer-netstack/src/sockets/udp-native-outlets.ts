@@ -67,7 +67,8 @@ export class NativeOutlets implements UdpOutlets {
     connectTo: OutletRemote | undefined,
     now: number,
   ): UdpOutlet | OutletRefusal {
-    const outlet = bindTo(grant, now, () => new NativeOutlet(this.#parts, owner, grant, connectTo).bind())
+    const ends = { owner, grant, connectTo }
+    const outlet = bindTo(ends, now, () => new NativeOutlet(this.#parts, owner, grant, connectTo).bind())
     if (typeof outlet === 'string') return outlet
     if (this.#set.add(outlet.fd) < 0) {
       outlet.close()

@@ -1,5 +1,5 @@
 import { Errno, errnoName, MessageBlock, NAME_WORDS, SOL_UDP, type SystemCalls, UDP_SEGMENT } from '@millrace/native'
-import { nameSize, writeName } from './udp-native-name.ts'
+import { nameSize, writeName } from './native-name.ts'
 import type { NativeOutlet } from './udp-native-outlet.ts'
 import type { OutletRemote } from './udp-outlet.ts'
 

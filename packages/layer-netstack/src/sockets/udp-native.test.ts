@@ -148,6 +148,34 @@ describe.skipIf(loadNative().system === undefined)('outlets by system calls (nee
     expect(dropped(rig)).toEqual([['udp-send-queue-full', 6]])
   })
 
+  test('there is room for as many flows as the limits have, and one more is told of it', async () => {
+    // More flows than a table has by itself, on sockets that are none.
+    const [first, flows] = [1 << 24, 20_000]
+    let next = first
+    const system = nativeSystem()
+    const rate = { perSecond: 1e6, burst: 1e6 }
+    const limits = { flows, flowsPerPeer: flows, newFlowsPerPeer: rate }
+    await using rig = await start(
+      {
+        socket: (family, type, protocol) =>
+          (type & 0xf) === SOCK_DGRAM ? next++ : system.socket(family, type, protocol),
+        bind: () => 0,
+        setsockopt: () => 0,
+        epollControl: (epoll, operation, fd, event) =>
+          fd < first ? system.epollControl(epoll, operation, fd, event) : 0,
+        sendmmsg: (_fd, _messages, count) => count,
+        close: (fd) => (fd < first ? system.close(fd) : 0),
+      },
+      { limits, gatewayAddress: '10.9.0.1' },
+    )
+    for (let port = 1; port <= flows; port++) rig.client.send(datagram(9, Uint8Array.of(1), port))
+    expect(dropped(rig)).toEqual([])
+    expect(rig.end.statistics()).toMatchObject({ flows, udpFlows: flows })
+    rig.client.send(datagram(9, Uint8Array.of(1), flows + 1))
+    expect(dropped(rig)).toContainEqual(['peer-flows-exhausted', 1])
+    expect(rig.client.others).toHaveLength(1)
+  })
+
   test('what may not go there is told to the client', async () => {
     await using rig = await start({ sendmmsg: () => -Errno.EPERM }, { allow: ['192.0.2.9/32'] })
     const question = 'UDP 10.9.0.2:7000 > 192.0.2.9:9'

@@ -7,7 +7,10 @@ export interface OutletOwner {
    * datagrams of that size, of which the last may be shorter.
    */
   received(bytes: Uint8Array, address: Uint8Array, port: number, segmentSize: number): void
-  /** So many datagrams did not go out, or something sent did not arrive; `to` is where, if the system says so. */
+  /**
+   * So many datagrams did not go out, or something sent did not arrive; `to` is where, if the system says so. None of them
+   * if there is no outlet at all, because the system does not let it be connected.
+   */
   failed(code: string, to: OutletRemote | undefined, datagrams: number): void
 }
 
@@ -61,8 +64,22 @@ const PORT_TRIES = 8
 /** Of a gateway's socket: what the system gives by itself a burst of a hundred datagrams fills, and costs nothing empty. */
 export const RECEIVE_BUFFER: number = 1 << 20
 
-/** What `bind` makes on a port of the grant; or why that cannot be. It returns the name of the system's error if it fails. */
-export function bindTo<T extends object>(grant: FlowGrant, now: number, bind: () => T | string): T | OutletRefusal {
+/** Whose a socket is to be, and to whom it is to be connected, if to anybody. */
+export interface OutletEnds {
+  readonly owner: OutletOwner
+  readonly grant: FlowGrant
+  readonly connectTo: OutletRemote | undefined
+}
+
+/**
+ * What `bind` makes on a port of the grant; or why that cannot be, of which the owner hears what the system says of the
+ * destination. `bind` returns the name of the system's error if it fails.
+ */
+export function bindTo<T extends object>(
+  { owner, grant, connectTo }: OutletEnds,
+  now: number,
+  bind: () => T | string,
+): T | OutletRefusal {
   for (let tries = 1; ; tries++) {
     const bound = bind()
     if (typeof bound !== 'string') return bound
@@ -71,7 +88,10 @@ export function bindTo<T extends object>(grant: FlowGrant, now: number, bind: ()
       return 'egress-address-failed'
     }
     if (bound === 'EMFILE' || bound === 'ENFILE') return 'descriptors-exhausted'
-    if (bound !== 'EADDRINUSE') return 'udp-socket-failed'
+    if (bound !== 'EADDRINUSE') {
+      owner.failed(bound, connectTo, 0)
+      return 'udp-socket-failed'
+    }
     if (tries === PORT_TRIES || !grant.anotherPort(now)) return 'ports-exhausted'
   }
 }

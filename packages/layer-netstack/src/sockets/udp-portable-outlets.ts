@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { formatAddress, parseAddress } from '@millrace/core'
+import { isSame } from '../ip/same-bytes.ts'
 import type { FlowGrant } from './flow-grant.ts'
 import {
   bindTo,
@@ -42,7 +43,7 @@ export class PortableOutlets implements UdpOutlets {
     now: number,
   ): UdpOutlet | OutletRefusal {
     const outlet = new PortableOutlet(this, owner, grant, connectTo)
-    const bound = bindTo(grant, now, () => outlet.bind())
+    const bound = bindTo({ owner, grant, connectTo }, now, () => outlet.bind())
     if (typeof bound !== 'string') this.#sockets++
     return typeof bound === 'string' ? bound : outlet
   }
@@ -107,8 +108,7 @@ class PortableOutlet implements UdpOutlet {
       const to = this.#connectedTo
       if (to !== undefined && failure === undefined) {
         socket.connect(to.port, this.#text(to.address))
-        // Throws if the system has refused it, which it tells only in a later turn.
-        socket.remoteAddress()
+        if (!isConnected(socket)) failure = 'EHOSTUNREACH'
       }
     } catch (error) {
       onError(error as NodeJS.ErrnoException)
@@ -187,8 +187,12 @@ class PortableOutlet implements UdpOutlet {
   }
 }
 
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false
-  return true
+/** Why the system has refused, Node tells only in a later turn. */
+function isConnected(socket: Socket): boolean {
+  try {
+    socket.remoteAddress()
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { decodePacket, describeBytes, ipv4, payload, udpSegment } from '@millrace/core/testing'
+import { decodePacket, describeBytes, ipv4, ipv6, payload, udpSegment } from '@millrace/core/testing'
 import { loadNative } from '@millrace/native'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { RelayRig, SERVER, until } from '../test-support/relay-rig.ts'
@@ -14,14 +14,17 @@ afterEach(() => {
 })
 
 /** A server on loopback that answers with what it got, and notes from where. */
-async function echoServer(address = SERVER): Promise<{ port: number; from: number[]; socket: Socket }> {
-  const socket = createSocket('udp4')
+async function echoServer(
+  address = SERVER,
+  egress = '127.0.0.1',
+): Promise<{ port: number; from: number[]; socket: Socket }> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
   open.push(socket)
   socket.bind(0, address)
   await once(socket, 'listening')
   const from: number[] = []
   socket.on('message', (bytes, { port, address: source }) => {
-    expect(source).toBe('127.0.0.1')
+    expect(source).toBe(egress)
     from.push(port)
     socket.send(bytes, port, source)
   })
@@ -121,6 +124,21 @@ describe.each([
     expect(from).toHaveLength(1)
   })
 
+  test('a question goes to a server of its own family only, at the address of the other nobody answers', async () => {
+    const { port, from } = await echoServer('::1', '::1')
+    const gatewayAddress = ['10.9.0.1', 'fd00::1']
+    await using rig = await start({ egressIp: ['127.0.0.1', '::1'], nameServer: `[::1]:${port}`, gatewayAddress })
+    const question = udpSegment({ sourcePort: 7000, destinationPort: 53 }, 'a name')
+    rig.client.send(ipv4({ source: '10.9.0.2', destination: '10.9.0.1' }, question))
+    rig.client.send(ipv6({ source: 'fd00::2', destination: 'fd00::1' }, question))
+    await until(() => rig.client.others.length === 2)
+    expect(rig.client.others.map((bytes) => describeBytes(bytes))).toEqual([
+      'ICMP 10.9.0.1 > 10.9.0.2 3/3 about UDP 10.9.0.2:7000 > 10.9.0.1:53',
+      'UDP [fd00::1]:53 > [fd00::2]:7000',
+    ])
+    expect(from).toHaveLength(1)
+  })
+
   test('a name server to which there is no way is a drop, and nothing throws', async () => {
     // From loopback no socket gets there: the system refuses to connect.
     await using rig = await start({ nameServer: '198.51.100.1', gatewayAddress: '10.9.0.1' })
@@ -175,7 +193,7 @@ describe.each([
     await once(rebound, 'listening')
   })
 
-  test('connected sockets tell the client that a port is closed', async () => {
+  test('connected sockets hear that a port is closed', async () => {
     await using rig = await start({ udp: { connected: true }, allow: ['127.0.0.0/8'] })
     const { port, socket } = await echoServer()
     rig.client.send(datagram(7000, port, 'question'))
@@ -184,6 +202,8 @@ describe.each([
     open.splice(open.indexOf(socket), 1)
     rig.client.send(datagram(7000, port, 'and now'))
     await until(() => rig.running.drops().some(({ reason }) => reason === 'udp-not-delivered'))
+    // No ICMP error is about loopback: what the client hears is in kernel.test.ts.
+    expect(rig.client.others).toHaveLength(1)
   })
 
   test('of unconnected ones nothing is said, and nothing breaks', async () => {

@@ -85,7 +85,7 @@ export class UdpRelay implements UdpListener, UdpFlowOwner {
   }
 
   failed(flow: UdpFlow, code: string, to: OutletRemote | undefined, datagrams: number): void {
-    this.#drop('udp-not-delivered', datagrams)
+    if (datagrams > 0) this.#drop('udp-not-delivered', datagrams)
     const kind = ERRORS[code]
     if (kind === undefined || to === undefined) return
     if (this.#udp.reportError(flow.handle, to.address, to.port, kind, this.#clock.now())) this.#wake()

@@ -1,4 +1,5 @@
 import { KeyIndex, type Peer, type Random } from '@millrace/core'
+import { Handles } from './handles.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /** What every entry of a {@link FlowTable} has. */
@@ -28,28 +29,25 @@ export interface FlowTableOptions {
 }
 
 /**
- * A bounded number of flows, made as they are needed and used again. A handle is the number of a flow with a count of its
- * uses above it: one that is too old finds nothing.
+ * A bounded number of flows, made as they are needed and used again. A handle that is too old finds nothing.
  */
 export class FlowTable<F extends Flow> {
   readonly #index: KeyIndex
   readonly #wheel: TimerWheel
   readonly #words: number
   readonly #capacity: number
-  readonly #bits: number
+  readonly #handles: Handles
   readonly #make: (index: number, key: Int32Array) => F
   readonly #flows: F[] = []
   readonly #free: F[] = []
-  readonly #uses: Int32Array
 
   constructor({ capacity, words, random, now }: FlowTableOptions, make: (index: number, key: Int32Array) => F) {
     this.#index = new KeyIndex(capacity, words, random.uint32(), random.uint32())
     this.#wheel = new TimerWheel(capacity, now)
     this.#words = words
     this.#capacity = capacity
-    this.#bits = Math.max(Math.ceil(Math.log2(capacity)), 1)
+    this.#handles = new Handles(capacity)
     this.#make = make
-    this.#uses = new Int32Array(capacity)
   }
 
   /** Flows in use. */
@@ -68,7 +66,7 @@ export class FlowTable<F extends Flow> {
   }
 
   of(handle: number): F | undefined {
-    const flow = this.#flows[handle & (2 ** this.#bits - 1)]
+    const flow = this.#flows[this.#handles.indexOf(handle)]
     return flow?.handle === handle && handle >= 0 ? flow : undefined
   }
 
@@ -78,9 +76,7 @@ export class FlowTable<F extends Flow> {
     if (flow === undefined) return undefined
     const { index } = flow
     this.#index.insert(index, key)
-    const uses = ((this.#uses[index] as number) + 1) & (2 ** (31 - this.#bits) - 1)
-    this.#uses[index] = uses
-    flow.handle = (uses << this.#bits) | index
+    flow.handle = this.#handles.next(index)
     flow.deadline = deadline
     flow.peer = peer
     if (deadline < Number.POSITIVE_INFINITY) this.#wheel.set(index, deadline)

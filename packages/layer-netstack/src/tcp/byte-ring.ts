@@ -1,3 +1,4 @@
+import type { Pieces } from './pieces.ts'
 import { CHUNK, type Slab } from './slab.ts'
 
 const NONE = -1
@@ -34,12 +35,7 @@ export class ByteRing {
     while (done < count) {
       const place = this.#skip + at + done
       const slot = (this.#first + Math.floor(place / CHUNK)) & this.#mask
-      if (this.#chunks[slot] === NONE) {
-        const chunk = this.#slab.take()
-        if (chunk < 0) return done
-        this.#chunks[slot] = chunk
-        this.#held++
-      }
+      if (this.#chunks[slot] === NONE && !this.#take(slot)) return done
       const inside = place % CHUNK
       const length = Math.min(CHUNK - inside, count - done)
       // The engine copies between two memories by way of a view only.
@@ -69,6 +65,38 @@ export class ByteRing {
     return this.#slab.memory.subarray(begin, begin + Math.min(CHUNK - (place % CHUNK), count))
   }
 
+  /** Adds to `pieces` where the bytes from `at` on lie, as many of `count` as there are pieces for. Returns how many. */
+  locate(at: number, count: number, pieces: Pieces): number {
+    let done = 0
+    while (done < count && !pieces.isFull) {
+      const place = this.#skip + at + done
+      const length = Math.min(CHUNK - (place % CHUNK), count - done)
+      pieces.add(this.#begin(place), length)
+      done += length
+    }
+    return done
+  }
+
+  /** Sees to it that there is room from `at` on. Returns how much: less than `count` when the slab has no more chunks. */
+  reserve(at: number, count: number): number {
+    let done = 0
+    while (done < count) {
+      const place = this.#skip + at + done
+      const slot = (this.#first + Math.floor(place / CHUNK)) & this.#mask
+      if (this.#chunks[slot] === NONE && !this.#take(slot)) return done
+      done += Math.min(CHUNK - (place % CHUNK), count - done)
+    }
+    return done
+  }
+
+  /** Gives back the room from `at` on, `count` bytes, where nothing has been put into a chunk. */
+  unreserve(at: number, count: number): void {
+    const end = this.#skip + at + count
+    for (let place = Math.ceil((this.#skip + at) / CHUNK) * CHUNK; place < end; place += CHUNK) {
+      this.#release((this.#first + Math.floor(place / CHUNK)) & this.#mask)
+    }
+  }
+
   /** Lets go of the oldest `count` bytes; address 0 is now what `count` was. */
   consume(count: number): void {
     let skip = this.#skip + count
@@ -88,6 +116,14 @@ export class ByteRing {
   #begin(place: number): number {
     const slot = (this.#first + Math.floor(place / CHUNK)) & this.#mask
     return (this.#chunks[slot] as number) + (place % CHUNK)
+  }
+
+  #take(slot: number): boolean {
+    const chunk = this.#slab.take()
+    if (chunk < 0) return false
+    this.#chunks[slot] = chunk
+    this.#held++
+    return true
   }
 
   #release(slot: number): void {

@@ -22,13 +22,24 @@ describe('a segment of no connection', () => {
   })
 
   test('answers keep within a rate', () => {
-    const peer = new RawPeer({ tcp: { answersPerSecond: 100 } })
+    const peer = new RawPeer({ tcp: { answersPerSecond: 100, answersPerSecondPerPeer: 100 } })
     for (let i = 0; i < 1000; i++) peer.send('ACK')
     expect(peer.lines().length).toBe(25)
     peer.wait(1000)
     for (let i = 0; i < 1000; i++) peer.send('ACK')
     expect(peer.lines().length).toBe(25)
     expect(peer.host.tcp.statistics.answersUnsent).toBe(1950)
+  })
+
+  test.each([
+    [4, '10.0.0.3', '10.0.0.4'],
+    [6, 'fd00:0:0:1::2', 'fd00:0:0:2::2'],
+  ] as const)('who asks for many answers over IPv%i leaves others theirs', (family, many, few) => {
+    const peer = new RawPeer({ family, tcp: { answersPerSecond: 400 } })
+    for (let i = 0; i < 1000; i++) peer.send('ACK', { source: many })
+    expect(peer.lines()).toHaveLength(25)
+    peer.send('ACK', { source: few })
+    expect(peer.lines()).toHaveLength(1)
   })
 
   test('what is not whole is dropped by name, and never answered', () => {

@@ -1,14 +1,14 @@
 import { KeyIndex } from '@millrace/core'
 import { KEY_WORDS } from '../ip/socket-pair.ts'
+import { Handles } from '../table/handles.ts'
 import { WaitingList } from '../table/waiting-list.ts'
 import { Connection } from './connection.ts'
 import type { TcpSettings } from './options.ts'
 import type { Slab } from './slab.ts'
 
 /**
- * The blocks of all connections, made as they are needed and used again. A handle is the number of a block with a count
- * of its uses above it: one that is too old finds nothing. When none is free the oldest TIME-WAIT that nobody holds makes
- * room (RFC 9293 §3.6.1 allows to reuse what is there; refusing everybody would be worse).
+ * The blocks of all connections, made as they are needed and used again. A handle that is too old finds nothing. When
+ * none is free the oldest TIME-WAIT that nobody holds makes room (RFC 9293 §3.6.1 allows to reuse what is there; refusing everybody would be worse).
  */
 export class ConnectionTable {
   readonly index: KeyIndex
@@ -16,16 +16,14 @@ export class ConnectionTable {
   readonly #settings: TcpSettings
   readonly #blocks: Connection[] = []
   readonly #free: Connection[] = []
-  readonly #uses: Int32Array
-  readonly #bits: number
+  readonly #handles: Handles
   /** Blocks in TIME-WAIT that nobody holds. */
   readonly waiting: WaitingList
 
   constructor(slab: Slab, settings: TcpSettings, key0: number, key1: number) {
     this.#slab = slab
     this.#settings = settings
-    this.#bits = Math.max(Math.ceil(Math.log2(settings.connections)), 1)
-    this.#uses = new Int32Array(settings.connections)
+    this.#handles = new Handles(settings.connections)
     this.waiting = new WaitingList(settings.connections)
     this.index = new KeyIndex(settings.connections, KEY_WORDS, key0, key1)
   }
@@ -43,7 +41,7 @@ export class ConnectionTable {
 
   /** The connection with this handle. */
   of(handle: number): Connection | undefined {
-    const connection = this.#blocks[handle & (2 ** this.#bits - 1)]
+    const connection = this.#blocks[this.#handles.indexOf(handle)]
     return connection?.handle === handle && handle >= 0 ? connection : undefined
   }
 
@@ -58,9 +56,7 @@ export class ConnectionTable {
     connection.reset()
     this.index.insert(connection.index, key)
     connection.indexed = true
-    const uses = ((this.#uses[connection.index] as number) + 1) & (2 ** (31 - this.#bits) - 1)
-    this.#uses[connection.index] = uses
-    connection.handle = (uses << this.#bits) | connection.index
+    connection.handle = this.#handles.next(connection.index)
     return connection
   }
 

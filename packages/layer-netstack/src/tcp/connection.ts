@@ -57,6 +57,8 @@ export class Connection {
   /** Bytes in `sendRing`, and the number of the first. */
   sendLength = 0
   sendStart = 0
+  /** Bytes of room behind them that somebody is about to fill. */
+  reserved = 0
   finQueued = false
   finSent = false
   readonly sent: SentSegments = new SentSegments()
@@ -106,7 +108,7 @@ export class Connection {
   retries = 0
   keepaliveProbes = 0
   lastHeard = 0
-  lastSent = 0
+  lastDataSent = 0
   /** Since when the other end owes an answer. */
   waitingSince = 0
   probing = false

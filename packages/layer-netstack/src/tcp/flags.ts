@@ -5,7 +5,5 @@ export const RST = 0x04
 export const PSH = 0x08
 export const ACK = 0x10
 
-/** Protocol number (IANA). */
-export const TCP = 6
 /** TCP header without options, bytes. */
 export const TCP_HEADER = 20

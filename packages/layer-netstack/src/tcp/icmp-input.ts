@@ -1,21 +1,14 @@
-import type { IpPacket } from '@millrace/core'
+import { type IpPacket, TCP } from '@millrace/core'
+import { readErrorKind } from '../icmp/error-kind.ts'
+import { icmpProtocol } from '../icmp/messages.ts'
 import { readQuoted } from '../icmp/quoted.ts'
+import { smallestMtu } from '../ip/smallest-mtu.ts'
 import { KEY_WORDS } from '../ip/socket-pair.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
-import { TCP } from './flags.ts'
 import { TIMESTAMP_OPTION } from './segment-writer.ts'
 import { distance } from './sequence.ts'
-import { ESTABLISHED, maySend, SYN_SENT } from './state.ts'
-
-const ICMP = 1
-const ICMPV6 = 58
-/** Less than this no path has (RFC 1122 §3.3.3, RFC 8200 §5): who says so wants us to send crumbs. */
-const SMALLEST_MTU_4 = 576
-const SMALLEST_MTU_6 = 1280
-/** Codes of RFC 792 and RFC 4443 that mean that nobody listens. */
-const PORT_UNREACHABLE_4 = 3
-const PORT_UNREACHABLE_6 = 4
+import { maySend, SYN_SENT } from './state.ts'
 
 /**
  * What an ICMP error about one of our segments does. It is believed only if it quotes a number that is under way
@@ -33,30 +26,27 @@ export class IcmpInput {
   /** Returns the reason for a drop, or undefined. `packet` has a right checksum. */
   receive(packet: IpPacket): string | undefined {
     const { view, version, transport, protocol } = packet
-    if (transport === 0 || packet.isFragment || protocol !== (version === 4 ? ICMP : ICMPV6)) return 'not-icmp'
-    const type = view.getUint8(transport)
-    const code = view.getUint8(transport + 1)
-    const isTooBig = version === 4 ? type === 3 && code === 4 : type === 2
-    if (!isTooBig && type !== (version === 4 ? 3 : 1)) return 'icmp-type-not-used'
+    if (transport === 0 || packet.isFragment || protocol !== icmpProtocol(version)) return 'not-icmp'
+    const kind = readErrorKind(version, view.getUint8(transport), view.getUint8(transport + 1))
+    if (kind === undefined || kind === 'time-exceeded') return 'icmp-type-not-used'
     const tcp = readQuoted(this.#key, packet, TCP)
     if (tcp === 0) return 'icmp-not-about-tcp'
     const c = this.#engine.table.find(this.#key)
     if (c === undefined) return 'icmp-no-connection'
     const ahead = distance(c.sndUna, view.getInt32(tcp + 4))
     if (ahead < 0 || ahead >= distance(c.sndUna, c.sndNxt)) return 'icmp-outside-window'
-    if (isTooBig) return this.#shrink(c, version === 4 ? view.getUint16(transport + 6) : view.getUint32(transport + 4))
+    if (kind === 'packet-too-big')
+      return this.#shrink(c, version === 4 ? view.getUint16(transport + 6) : view.getUint32(transport + 4))
     if (c.state !== SYN_SENT) return 'icmp-soft-error'
-    const refused = code === (version === 4 ? PORT_UNREACHABLE_4 : PORT_UNREACHABLE_6)
-    this.#engine.kill(c, refused ? 'refused' : 'unreachable')
+    this.#engine.kill(c, kind === 'port-unreachable' ? 'refused' : 'unreachable')
     return undefined
   }
 
   /** Makes the segments fit, and sends those again that did not; no sign of congestion. */
   #shrink(c: Connection, mtu: number): string | undefined {
-    if (!maySend(c.state) || c.state < ESTABLISHED) return 'icmp-soft-error'
-    const smallest = c.version === 4 ? SMALLEST_MTU_4 : SMALLEST_MTU_6
+    if (!maySend(c.state)) return 'icmp-soft-error'
     const headers = (c.version === 4 ? 40 : 60) + (c.timestampsOk ? TIMESTAMP_OPTION : 0)
-    const mss = Math.max(mtu, smallest) - headers
+    const mss = Math.max(mtu, smallestMtu(c.version)) - headers
     if (mss >= c.mss) return 'icmp-nothing-new'
     c.mss = mss
     c.congestion.resize(mss)

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '@millrace/core'
+import { readWholeNumbers } from '../whole-numbers.ts'
 
 /** Bounds and times of a TCP; milliseconds and bytes. */
 export interface TcpOptions {
@@ -32,8 +33,10 @@ export interface TcpOptions {
   readonly synRetries?: number
   /** For the owner to accept or reject. Default 60,000. */
   readonly acceptTimeout?: number
-  /** RSTs and ICMP errors a second that answer segments of no connection. Default 500. */
+  /** RSTs and ICMP errors a second that answer segments of no connection, a quarter of it at once. Default 1,000. */
   readonly answersPerSecond?: number
+  /** The same to one peer, or to one address where packets have no peer. Default a quarter of that. */
+  readonly answersPerSecondPerPeer?: number
 }
 
 /** Options checked and complete. */
@@ -41,61 +44,37 @@ export type TcpSettings = Required<TcpOptions>
 
 const MIB = 2 ** 20
 
-const DEFAULTS: TcpSettings = {
-  connections: 16_384,
-  halfOpen: 1024,
-  sendBuffer: MIB,
-  receiveBuffer: MIB,
-  memory: 256 * MIB,
-  mtu: 1420,
-  superPackets: true,
-  keepaliveIdle: 7_200_000,
-  keepaliveInterval: 75_000,
-  keepaliveProbes: 9,
-  userTimeout: 300_000,
-  timeWait: 60_000,
-  finWait: 60_000,
-  synRetries: 5,
-  acceptTimeout: 60_000,
-  answersPerSecond: 500,
-}
-
 const DAY = 86_400_000
 
 /** Checks options and fills in defaults. Throws a ConfigurationError that names the option. */
 export function readTcpOptions(options: TcpOptions = {}): TcpSettings {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const settings: TcpSettings = { ...DEFAULTS, ...given }
-  whole(settings, 'connections', 1, 2 ** 20)
-  whole(settings, 'halfOpen', 1, 2 ** 20)
-  // The window of RFC 7323 §2.3 ends at 2^30.
-  whole(settings, 'sendBuffer', 2048, 2 ** 30)
-  whole(settings, 'receiveBuffer', 2048, 2 ** 30)
-  // Places in it are signed numbers of 32 bits.
-  whole(settings, 'memory', 65_536, 2 ** 31)
-  whole(settings, 'mtu', 576, 65_535)
-  whole(settings, 'keepaliveIdle', 0, DAY)
-  whole(settings, 'keepaliveInterval', 1, DAY)
-  whole(settings, 'keepaliveProbes', 1, 255)
-  whole(settings, 'userTimeout', 1, DAY)
-  whole(settings, 'timeWait', 0, DAY)
-  whole(settings, 'finWait', 1, DAY)
-  whole(settings, 'synRetries', 0, 10)
-  whole(settings, 'acceptTimeout', 1, DAY)
-  whole(settings, 'answersPerSecond', 0, 2 ** 20)
-  if (typeof settings.superPackets !== 'boolean') {
-    throw new ConfigurationError(`tcp superPackets: expected true or false, got ${settings.superPackets}`)
+  const { superPackets = true, answersPerSecond = 1000, ...rest } = options
+  if (typeof superPackets !== 'boolean') {
+    throw new ConfigurationError(`tcp superPackets: expected true or false, got ${superPackets}`)
   }
-  return settings
-}
-
-function whole(
-  settings: TcpSettings,
-  name: Exclude<keyof TcpSettings, 'superPackets'>,
-  minimum: number,
-  maximum: number,
-): void {
-  const value = settings[name]
-  if (Number.isInteger(value) && value >= minimum && value <= maximum) return
-  throw new ConfigurationError(`tcp ${name}: expected a whole number from ${minimum} to ${maximum}, got ${value}`)
+  const numbers = readWholeNumbers(
+    'tcp',
+    { ...rest, answersPerSecond },
+    {
+      connections: [16_384, 1, 2 ** 20],
+      halfOpen: [1024, 1, 2 ** 20],
+      // The window of RFC 7323 §2.3 ends at 2^30.
+      sendBuffer: [MIB, 2048, 2 ** 30],
+      receiveBuffer: [MIB, 2048, 2 ** 30],
+      // Places in it are signed numbers of 32 bits.
+      memory: [256 * MIB, 65_536, 2 ** 31],
+      mtu: [1420, 576, 65_535],
+      keepaliveIdle: [7_200_000, 0, DAY],
+      keepaliveInterval: [75_000, 1, DAY],
+      keepaliveProbes: [9, 1, 255],
+      userTimeout: [300_000, 1, DAY],
+      timeWait: [60_000, 0, DAY],
+      finWait: [60_000, 1, DAY],
+      synRetries: [5, 0, 10],
+      acceptTimeout: [60_000, 1, DAY],
+      answersPerSecond: [1000, 0, 2 ** 20],
+      answersPerSecondPerPeer: [Math.ceil(answersPerSecond / 4), 0, 2 ** 20],
+    },
+  )
+  return { ...numbers, superPackets }
 }

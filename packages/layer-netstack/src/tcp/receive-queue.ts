@@ -1,4 +1,5 @@
 import { ByteRing } from './byte-ring.ts'
+import type { Pieces } from './pieces.ts'
 import { distance, isAfter, isBefore, laterOf } from './sequence.ts'
 import { SequenceRanges } from './sequence-ranges.ts'
 import type { Slab } from './slab.ts'
@@ -91,6 +92,11 @@ export class ReceiveQueue {
   /** The bytes to be read next that lie in one piece. A view, good until something is consumed. */
   peek(): Uint8Array {
     return this.#ring.peek(0, this.length)
+  }
+
+  /** Adds to `pieces` where the bytes to be read next lie, as many as there are pieces for. Returns how many bytes. */
+  locate(pieces: Pieces): number {
+    return this.#ring.locate(0, this.length, pieces)
   }
 
   /** Lets go of `count` bytes, at most `length`. */

@@ -1,10 +1,10 @@
-import { asIpPacket, type OnesComplement, parseIp } from '@millrace/core'
+import { asIpPacket, type OnesComplement, parseIp, TCP } from '@millrace/core'
 import { writeIpHeader } from '../ip/ip-header.ts'
 import type { Outbox } from '../ip/outbox.ts'
 import { transportChecksum } from '../ip/transport-checksum.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
-import { SYN, TCP, TCP_HEADER } from './flags.ts'
+import { SYN, TCP_HEADER } from './flags.ts'
 import { distance } from './sequence.ts'
 
 /** Timestamps, with two NOPs before them (RFC 7323 appendix A). */
@@ -62,6 +62,7 @@ export class SegmentWriter {
     packet.arrival = this.#engine.now
     this.#outbox.push(asIpPacket(packet))
     this.written++
+    if (length > 0) c.lastDataSent = this.#engine.now
     this.#sent(c)
     return true
   }
@@ -84,7 +85,6 @@ export class SegmentWriter {
     c.ackAt = Number.POSITIVE_INFINITY
     c.unacknowledged = 0
     c.lastAckSent = c.rcvNxt
-    c.lastSent = this.#engine.now
   }
 
   #blocksFor(c: Connection): number {

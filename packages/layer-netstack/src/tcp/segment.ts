@@ -1,6 +1,6 @@
-import type { IpPacket, OnesComplement } from '@millrace/core'
+import { type IpPacket, type OnesComplement, TCP } from '@millrace/core'
 import { transportChecksum } from '../ip/transport-checksum.ts'
-import { FIN, SYN, TCP, TCP_HEADER } from './flags.ts'
+import { FIN, SYN, TCP_HEADER } from './flags.ts'
 import { SegmentOptions } from './segment-options.ts'
 
 /** An incoming TCP segment, read once (RFC 9293 §3.1). One object serves for any number, one after the other. */

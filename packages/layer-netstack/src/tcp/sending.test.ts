@@ -41,6 +41,20 @@ describe('what is written', () => {
     expect(total(peer.take())).toBe(20_000)
   })
 
+  test('begins so again after a pause in what is sent, however much has come in meanwhile (RFC 5681 §4.1)', () => {
+    const peer = new RawPeer({ mss: 1000 }).establish()
+    for (const size of [10_000, 20_000]) {
+      peer.write(new Uint8Array(size))
+      peer.take()
+      peer.send('ACK', { seq: 1 })
+    }
+    for (let i = 0; i < 100; i++) peer.wait(1000).send('PSH ACK', { seq: 1 + i, data: 'x' })
+    expect(peer.read()).toHaveLength(100)
+    expect(peer.take().length).toBeGreaterThan(0)
+    peer.write(new Uint8Array(50_000))
+    expect(total(peer.take())).toBe(10_000)
+  })
+
   test('waits for packets when there are none, and loses nothing', () => {
     const peer = new RawPeer({ mss: 1000 }).establish()
     const held = Array.from({ length: peer.host.pool.capacity }, () => peer.host.pool.acquire(1))

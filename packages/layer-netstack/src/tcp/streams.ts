@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
+import type { Pieces } from './pieces.ts'
 import { distance } from './sequence.ts'
 import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, LAST_ACK, mayReceive, SYN_RECEIVED, SYN_SENT } from './state.ts'
 
@@ -7,18 +8,45 @@ const NOTHING = new Uint8Array(0)
 
 /** Takes as much of `bytes` into the send buffer as there is room for. Returns how much. */
 export function writeStream(engine: Engine, c: Connection, bytes: Uint8Array): number {
-  const isOpen = c.state === SYN_SENT || c.state === SYN_RECEIVED || c.state === ESTABLISHED || c.state === CLOSE_WAIT
-  if (!isOpen || c.finQueued) return 0
+  if (!mayWrite(c)) return 0
   const room = Math.min(bytes.length, engine.settings.sendBuffer - c.sendLength)
   const taken = c.sendRing.write(c.sendLength, bytes, 0, Math.min(room, engine.sendSpace))
   c.sendLength += taken
   c.wantsWritable = taken < bytes.length
-  if (taken < room && !c.isStarved) {
-    c.isStarved = true
-    engine.starved.push(c)
-  }
+  if (taken < room) starve(engine, c)
   if (taken > 0) engine.touch(c)
   return taken
+}
+
+/** Makes room in the send buffer, `limit` bytes at most, and adds to `pieces` where it lies. Returns how much. */
+export function reserveStream(engine: Engine, c: Connection, limit: number, pieces: Pieces): number {
+  if (!mayWrite(c)) return 0
+  const room = Math.min(limit, engine.settings.sendBuffer - c.sendLength)
+  const reserved = c.sendRing.reserve(c.sendLength, Math.min(room, engine.sendSpace))
+  c.reserved = reserved
+  c.wantsWritable = reserved === 0
+  if (reserved === 0 && room > 0) starve(engine, c)
+  return c.sendRing.locate(c.sendLength, reserved, pieces)
+}
+
+/** The first `count` bytes of the room are to be sent now; the rest of it is given back. */
+export function commitStream(engine: Engine, c: Connection, count: number): void {
+  const rest = c.reserved - count
+  c.reserved = 0
+  c.sendLength += count
+  if (rest > 0) c.sendRing.unreserve(c.sendLength, rest)
+  if (count > 0) engine.touch(c)
+}
+
+function mayWrite(c: Connection): boolean {
+  if (c.finQueued) return false
+  return c.state === SYN_SENT || c.state === SYN_RECEIVED || c.state === ESTABLISHED || c.state === CLOSE_WAIT
+}
+
+function starve(engine: Engine, c: Connection): void {
+  if (c.isStarved) return
+  c.isStarved = true
+  engine.starved.push(c)
 }
 
 /** The bytes next to be read that lie in one piece. */

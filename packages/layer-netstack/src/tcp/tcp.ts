@@ -10,12 +10,21 @@ import type { Rejection, TcpListener } from './listener.ts'
 import { isNewer, Opener } from './opener.ts'
 import { readTcpOptions, type TcpOptions } from './options.ts'
 import { dispatchEvents } from './owner-events.ts'
+import type { Pieces } from './pieces.ts'
 import { Prober } from './prober.ts'
 import { Segment } from './segment.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { PENDING, STATE_NAMES, TIME_WAIT } from './state.ts'
 import { StrayAnswers } from './stray-answers.ts'
-import { consumeStream, peekStream, readStream, shutdownStream, writeStream } from './streams.ts'
+import {
+  commitStream,
+  consumeStream,
+  peekStream,
+  readStream,
+  reserveStream,
+  shutdownStream,
+  writeStream,
+} from './streams.ts'
 import type { TcpStatistics, TcpSurroundings } from './surroundings.ts'
 import { Timers } from './timers.ts'
 import { Transmitter } from './transmitter.ts'
@@ -57,7 +66,7 @@ export class Tcp {
     this.#sums = sums
     this.#engine = new Engine(settings, random, now)
     this.#writer = new SegmentWriter(this.#engine, outbox, sums)
-    this.#strays = new StrayAnswers(outbox, settings.answersPerSecond)
+    this.#strays = new StrayAnswers(outbox, sums, settings)
     this.#input = new Input(this.#engine, this.#strays)
     this.#icmpInput = new IcmpInput(this.#engine)
     this.#opener = new Opener(this.#engine, this.#strays)
@@ -194,6 +203,38 @@ export class Tcp {
   write(handle: number, bytes: Uint8Array): number {
     const c = this.#engine.table.of(handle)
     return c === undefined ? 0 : writeStream(this.#engine, c, bytes)
+  }
+
+  /** The memory of all buffers, in which pieces lie. */
+  get memory(): Uint8Array {
+    return this.#engine.slab.memory
+  }
+
+  /**
+   * For who puts bytes to be sent where they are sent from: adds to `pieces` where there is room for them, `limit` bytes at
+   * most. Returns how much, which `commit` must follow; 0: as if `write` had taken nothing.
+   */
+  reserve(handle: number, limit: number, pieces: Pieces): number {
+    const c = this.#engine.table.of(handle)
+    return c === undefined ? 0 : reserveStream(this.#engine, c, limit, pieces)
+  }
+
+  /** The first `count` bytes of what was reserved last are to be sent, the others are given back. */
+  commit(handle: number, count: number): void {
+    const c = this.#engine.table.of(handle)
+    if (c !== undefined) commitStream(this.#engine, c, count)
+  }
+
+  /** Adds to `pieces` where the bytes lie that are to be read next, good as those of `peek`. Returns how many. */
+  locate(handle: number, pieces: Pieces): number {
+    const c = this.#engine.table.of(handle)
+    return c === undefined ? 0 : c.received.locate(pieces)
+  }
+
+  /** Whether both ends have sent all they ever will, and what came in is all that is left. */
+  isOver(handle: number): boolean {
+    const c = this.#engine.table.of(handle)
+    return c?.ended === true && c.finQueued
   }
 
   /** Nothing more will be written; reading goes on (half-close). */

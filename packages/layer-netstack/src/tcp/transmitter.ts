@@ -63,6 +63,9 @@ export class Transmitter {
 
   #sendOne(c: Connection): number {
     const { sent, loss, congestion } = c
+    if (sent.count === 0 && c.unsent > 0) {
+      congestion.idled(this.#engine.now - c.lastDataSent, c.roundTrip.timeout)
+    }
     // Each duplicate ACK says that something has left the network (RFC 5681 §3.2 step 4).
     const left = c.sackOk ? 0 : loss.duplicates * c.mss
     const room = congestion.window - sent.inFlight + left
@@ -104,7 +107,6 @@ export class Transmitter {
     if (sent.isFull) return NOTHING
     const { unsent } = c
     if (unsent === 0) return c.finQueued && !c.finSent ? this.#sendFin(c) : NOTHING
-    if (sent.count === 0) c.congestion.idled(this.#engine.now - c.lastSent, c.roundTrip.timeout)
     const window = distance(c.sndNxt, (c.sndUna + c.sndWnd) | 0)
     let length = Math.min(unsent, window, room, this.#largest(c))
     c.isWindowLimited = room < Math.min(unsent, window)

@@ -1,4 +1,4 @@
-import { asIpPacket, type IpPacket, type OnesComplement, type Peer, parseIp } from '@millrace/core'
+import { asIpPacket, type IpPacket, type OnesComplement, type Peer, parseIp, UDP } from '@millrace/core'
 import { Fragmenter } from '../ip/fragmenter.ts'
 import { ipHeaderLength, writeIpHeader } from '../ip/ip-header.ts'
 import type { Outbox } from '../ip/outbox.ts'
@@ -6,7 +6,7 @@ import { turned } from '../ip/socket-pair.ts'
 import { transportChecksum } from '../ip/transport-checksum.ts'
 import { isBetweenHosts } from '../ip/unicast.ts'
 import type { StackSurroundings } from '../surroundings.ts'
-import { UDP, UDP_HEADER } from './datagram.ts'
+import { UDP_HEADER } from './datagram.ts'
 
 const LARGEST_PACKET = 65_535
 /** Datagrams in one packet, at most: what every kernel with UDP_SEGMENT takes (UDP_MAX_SEGMENTS before Linux 6.10). */

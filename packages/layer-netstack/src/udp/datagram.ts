@@ -1,9 +1,8 @@
-import type { IpPacket, OnesComplement } from '@millrace/core'
+import { type IpPacket, type OnesComplement, UDP } from '@millrace/core'
 import { KEY_WORDS, readKey } from '../ip/socket-pair.ts'
 import { transportChecksum } from '../ip/transport-checksum.ts'
 import { isBetweenHosts } from '../ip/unicast.ts'
 
-export const UDP = 17
 export const UDP_HEADER = 8
 
 /** An incoming UDP datagram, or several of one size, read once (RFC 768). One object serves for any number of packets. */

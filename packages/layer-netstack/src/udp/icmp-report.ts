@@ -1,8 +1,7 @@
-import type { IcmpErrorKind, IpPacket } from '@millrace/core'
+import { type IcmpErrorKind, type IpPacket, UDP } from '@millrace/core'
 import { readErrorKind } from '../icmp/error-kind.ts'
 import { readQuoted } from '../icmp/quoted.ts'
 import { KEY_WORDS } from '../ip/socket-pair.ts'
-import { UDP } from './datagram.ts'
 
 /** An ICMP error about a datagram of ours, read once. One object serves for any number. */
 export class IcmpReport {

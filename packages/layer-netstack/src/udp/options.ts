@@ -37,7 +37,7 @@ export function readUdpOptions(options: UdpOptions): UdpSettings {
     throw new ConfigurationError(`udp filtering: expected one of ${FILTERINGS.join(', ')}, got ${filtering}`)
   }
   const numbers = readWholeNumbers('udp', rest, {
-    flows: [16_384, 1, 2 ** 20],
+    flows: [16_384, 1, 2 ** 21],
     contacts: CONTACTS_RANGE,
     idleTimeout: [300_000, 1, DAY],
     dnsIdleTimeout: [30_000, 1, DAY],

@@ -4,9 +4,6 @@ import { Contacts } from './contacts.ts'
 
 /** Words of a flow's key: peer, client address (4), version in the high half and client port in the low. */
 export const CLIENT_WORDS = 6
-/** Less than this no path has (RFC 1122 §3.3.3, RFC 8200 §5): who says so wants us to send crumbs. */
-const SMALLEST_MTU_4 = 576
-const SMALLEST_MTU_6 = 1280
 
 /** One client address and port, and whom it has sent to. */
 export class UdpFlow extends Flow {
@@ -37,8 +34,4 @@ export class UdpFlow extends Flow {
     key[8] = (port << 16) | this.port
     return true
   }
-}
-
-export function smallestMtu(version: 4 | 6): number {
-  return version === 4 ? SMALLEST_MTU_4 : SMALLEST_MTU_6
 }

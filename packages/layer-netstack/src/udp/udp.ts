@@ -1,5 +1,6 @@
 import type { IcmpErrorKind, IpPacket, OnesComplement, Peer } from '@millrace/core'
 import type { IcmpErrorDetails } from '../icmp/push-icmp-error.ts'
+import { smallestMtu } from '../ip/smallest-mtu.ts'
 import { addressOf, KEY_WORDS } from '../ip/socket-pair.ts'
 import type { StackSurroundings } from '../surroundings.ts'
 import { FlowTable } from '../table/flow-table.ts'
@@ -11,7 +12,7 @@ import { IcmpReport } from './icmp-report.ts'
 import type { UdpClient, UdpListener } from './listener.ts'
 import { readUdpOptions, type UdpOptions, type UdpSettings } from './options.ts'
 import { RemoteView } from './remote-view.ts'
-import { CLIENT_WORDS, smallestMtu, UdpFlow } from './udp-flow.ts'
+import { CLIENT_WORDS, UdpFlow } from './udp-flow.ts'
 
 export type { UdpClient } from './listener.ts'
 

@@ -66,6 +66,7 @@ export function composeGateway(
       gatewayAddress: [subnet.gateway, address6(plan.subnet6, 1)],
       reservedPorts: [listenPort],
       mtu: MTU,
+      tcp: disabled.tcp,
       udp: disabled.udp,
     })
     return { gateway: tunnel.end(host), clients }

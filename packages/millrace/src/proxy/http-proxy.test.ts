@@ -120,6 +120,20 @@ describe('requests in absolute form', () => {
     expect(got.headers).not.toHaveProperty('x-own')
   })
 
+  test('OPTIONS of a server as a whole reach it as such', async () => {
+    const seen: unknown[] = []
+    answer = (request, response) => {
+      seen.push([request.method, request.url, request.headers.host])
+      response.end()
+    }
+    await ask('http://web.inside:81', { method: 'OPTIONS' })
+    await ask('http://web.inside:81/', { method: 'OPTIONS' })
+    expect(seen).toEqual([
+      ['OPTIONS', '*', 'web.inside:81'],
+      ['OPTIONS', '/', 'web.inside:81'],
+    ])
+  })
+
   test.each([
     ['with a length', { headers: { 'Content-Length': 11 } }, 'content-length'],
     ['in chunks', { headers: { 'Transfer-Encoding': 'chunked' } }, 'transfer-encoding'],

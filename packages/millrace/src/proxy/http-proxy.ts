@@ -100,7 +100,7 @@ class HttpProxy implements Listener {
       const { fields, body } = failureMessage(failure)
       response.writeHead(failure.status, fields).end(body)
     }
-    const target = readAbsoluteForm(request.url ?? '')
+    const target = readAbsoluteForm(request.method, request.url ?? '')
     if (!this.#isAllowed(request)) return refuse(PASSWORD_REQUIRED)
     if (target === undefined)
       return refuse({ status: 400, text: 'this is a proxy: expected http://HOST/... or CONNECT' })

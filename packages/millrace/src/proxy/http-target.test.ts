@@ -10,7 +10,16 @@ describe('absolute form', () => {
     ['http://10.7.0.5:/', '10.7.0.5', 80, '/'],
   ])('%s', (target, host, port, path) => {
     const [, authority] = /^http:\/\/([^/?]*)/i.exec(target) as RegExpExecArray
-    expect(readAbsoluteForm(target)).toEqual({ to: { host, port }, authority, path })
+    expect(readAbsoluteForm('GET', target)).toEqual({ to: { host, port }, authority, path })
+  })
+
+  test.each([
+    ['http://a.example', '*'],
+    ['http://a.example:8080', '*'],
+    ['http://a.example/', '/'],
+    ['http://a.example?q', '/?q'],
+  ])('OPTIONS %s is for %s (RFC 9112 §3.2.4)', (target, path) => {
+    expect(readAbsoluteForm('OPTIONS', target)).toMatchObject({ to: { host: 'a.example' }, path })
   })
 
   test.each([
@@ -31,7 +40,7 @@ describe('absolute form', () => {
     'http://a.example/#part',
     'http://a b/',
   ])('not %s', (target) => {
-    expect(readAbsoluteForm(target)).toBeUndefined()
+    expect(readAbsoluteForm('GET', target)).toBeUndefined()
   })
 })
 

@@ -6,17 +6,18 @@ export interface HttpTarget {
   readonly to: HostPort
   /** As it was written: what the Host field of the request becomes. */
   readonly authority: string
-  /** In origin form, to the byte as it was. */
+  /** In origin form, to the byte as it was; or `*`, the server as a whole (RFC 9112 §3.2.4). */
   readonly path: string
 }
 
-/** Of `http://host[:port]/path`; undefined for all else. */
-export function readAbsoluteForm(target: string): HttpTarget | undefined {
+/** Of `http://host[:port]/path` in a request with this method; undefined for all else. */
+export function readAbsoluteForm(method: string | undefined, target: string): HttpTarget | undefined {
   const match = /^http:\/\/([^/?#]*)([^#]*)$/i.exec(target)
   if (match === null) return undefined
   const [, authority = '', rest = ''] = match
   const to = readAuthority(authority, 80)
   if (to === undefined) return undefined
+  if (method === 'OPTIONS' && rest === '') return { to, authority, path: '*' }
   return { to, authority, path: rest.startsWith('/') ? rest : `/${rest}` }
 }
 

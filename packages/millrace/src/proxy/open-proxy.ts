@@ -1,7 +1,7 @@
 import { type Clock, ConfigurationError, EnvironmentError } from '@millrace/core'
 import type { HostPort } from '@millrace/layer-wireguard'
+import { formatEndpoint } from '../format-endpoint.ts'
 import { codeOf } from './dial.ts'
-import { endpointText } from './endpoint-text.ts'
 import { forwardTcp } from './forward-tcp.ts'
 import { forwardUdp } from './forward-udp.ts'
 import { openHttpProxy } from './http-proxy.ts'
@@ -84,7 +84,7 @@ function openingsOf({ flags, users, outside, inside, clock }: ProxyOptions): rea
 }
 
 function explained(error: unknown, { option, listen }: Opened): unknown {
-  const where = `--${option}: ${endpointText(listen)}`
+  const where = `--${option}: ${formatEndpoint(listen)}`
   switch (codeOf(error)) {
     case 'EADDRINUSE':
       return new EnvironmentError(`${where} is in use already; choose another port`)

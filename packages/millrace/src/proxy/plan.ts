@@ -1,7 +1,8 @@
 import { isIPv4 } from 'node:net'
 import { ConfigurationError } from '@millrace/core'
 import type { HostPort } from '@millrace/layer-wireguard'
-import { endpointText, readDestination, readListen, unexpected } from './endpoint-text.ts'
+import { formatEndpoint } from '../format-endpoint.ts'
+import { readDestination, readListen, unexpected } from './read-endpoint.ts'
 
 /** A port at one end of the tunnel that stands for one at the other. */
 export interface Forward {
@@ -65,7 +66,7 @@ export function checkProxyFlags(flags: ProxyFlags): void {
   for (const [option, listen] of [['--socks5', socks5] as const, ['--http', http] as const]) {
     if (listen === undefined || isLoopback(listen.host)) continue
     throw new ConfigurationError(
-      `${option}: ${endpointText(listen)} would let other machines into the tunnel: ` +
+      `${option}: ${formatEndpoint(listen)} would let other machines into the tunnel: ` +
         'ask them for a password with --auth FILE, or say --open',
     )
   }

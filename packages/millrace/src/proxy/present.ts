@@ -1,4 +1,4 @@
-import { endpointText } from './endpoint-text.ts'
+import { formatEndpoint } from '../format-endpoint.ts'
 import type { Opened } from './open-proxy.ts'
 
 /** A running proxy, as it is told to people and programs. */
@@ -37,19 +37,19 @@ export function describeProxy({ opened, addresses, dns }: ProxyPresentation): ob
     listeners: opened.map(({ option, protocol, listen, to }) => ({
       option,
       protocol,
-      listen: endpointText(listen),
-      ...(to === undefined ? {} : { to: endpointText(to) }),
+      listen: formatEndpoint(listen),
+      ...(to === undefined ? {} : { to: formatEndpoint(to) }),
     })),
   }
 }
 
 function rowOf({ option, protocol, listen, to }: Opened, addresses: readonly string[]): readonly [string, string] {
   if (option === 'socks5')
-    return [`SOCKS5  ${endpointText(listen)}`, `curl --socks5-hostname ${endpointText(listen)} URL`]
-  if (option === 'http') return [`HTTP    ${endpointText(listen)}`, `curl -x http://${endpointText(listen)} URL`]
+    return [`SOCKS5  ${formatEndpoint(listen)}`, `curl --socks5-hostname ${formatEndpoint(listen)} URL`]
+  if (option === 'http') return [`HTTP    ${formatEndpoint(listen)}`, `curl -x http://${formatEndpoint(listen)} URL`]
   const isAny = listen.host === '::'
-  const place = isAny ? addresses.map((host) => endpointText({ ...listen, host })).join(', ') : endpointText(listen)
-  const target = to === undefined ? '' : endpointText(to)
+  const place = isAny ? addresses.map((host) => formatEndpoint({ ...listen, host })).join(', ') : formatEndpoint(listen)
+  const target = to === undefined ? '' : formatEndpoint(to)
   return option === 'forward'
     ? [`${protocol.toUpperCase()}     ${place}`, `to ${target} in the tunnel`]
     : [`${protocol.toUpperCase()}     ${place} in the tunnel`, `to ${target}`]

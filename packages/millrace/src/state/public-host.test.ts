@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatEndpoint, parsePublicHost } from './public-host.ts'
+import { parsePublicHost } from './public-host.ts'
 
 describe('parsePublicHost', () => {
   test.each([
@@ -33,9 +33,4 @@ describe('parsePublicHost', () => {
   ])('refuses %j in one line', (text) => {
     expect(() => parsePublicHost(text, '--public')).toThrow(/^--public: expected HOST, HOST:PORT or \[IPV6\]:PORT.*$/)
   })
-})
-
-test('an endpoint has brackets around IPv6 only', () => {
-  expect(formatEndpoint('2001:db8::1', 51_820)).toBe('[2001:db8::1]:51820')
-  expect(formatEndpoint('203.0.113.7', 51_820)).toBe('203.0.113.7:51820')
 })

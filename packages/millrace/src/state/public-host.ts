@@ -24,11 +24,6 @@ export function parsePublicHost(text: string, what: string): PublicHost {
   return port === undefined ? { host } : { host, port }
 }
 
-/** HOST:PORT as WireGuard's tools take it. */
-export function formatEndpoint(host: string, port: number): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
-}
-
 /** All digits and dots is an address or a mistake, never a name. */
 function isName(host: string): boolean {
   return isIP(host) === 4 || (NAME.test(host) && !/^[\d.]+$/.test(host))

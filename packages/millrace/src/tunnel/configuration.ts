@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { ConfigurationError, parseAddress } from '@millrace/core'
 import {
-  type HostPort,
   type ParsedConfig,
   type PeerOptions,
   parseConfig,
   type WireguardLayer,
   wireguard,
 } from '@millrace/layer-wireguard'
+import { formatEndpoint } from '../format-endpoint.ts'
 
 /** A tunnel as a program writes it. */
 export interface TunnelOptions {
@@ -72,7 +72,7 @@ function planOf(config: ParsedConfig): TunnelPlan {
   const layer = wireguard(config)
   const endpoints = new Map<string, string>()
   for (const { publicKey, endpoint } of config.peers) {
-    if (endpoint !== undefined) endpoints.set(Buffer.from(publicKey).toString('base64'), textOf(endpoint))
+    if (endpoint !== undefined) endpoints.set(Buffer.from(publicKey).toString('base64'), formatEndpoint(endpoint))
   }
   return {
     wireguard: layer,
@@ -95,8 +95,4 @@ function planOfOptions(options: TunnelOptions): TunnelPlan {
   const endpoints = new Map<string, string>()
   for (const { publicKey, endpoint } of peers) if (endpoint !== undefined) endpoints.set(publicKey, endpoint)
   return { wireguard: layer, addresses, dns, dnsSearch, mtu, listenPort, mark: 0, endpoints }
-}
-
-function textOf({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -50,7 +50,7 @@ test('MILLRACE_DISABLE names what is not used', () => {
   const { disabled } = readEnvironment({ MILLRACE_DISABLE: 'tun-tcp,udp-native' })
   expect(disabled).toEqual(['tun-tcp', 'udp-native'])
   expect(() => readEnvironment({ MILLRACE_DISABLE: 'everything' })).toThrow(
-    'MILLRACE_DISABLE: expected names out of tun-tcp, tun-udp, udp-send, udp-receive, udp-native, openssl, got "everything"',
+    'MILLRACE_DISABLE: expected names out of tun-tcp, tun-udp, udp-send, udp-receive, udp-native, tcp-native, openssl, got "everything"',
   )
 })
 

@@ -4,11 +4,6 @@ import type { HostPort } from '@millrace/layer-wireguard'
 
 const NAME = /^(?=.{1,253}$)\w([\w-]{0,62})(\.\w([\w-]{0,62}))*\.?$/
 
-/** HOST:PORT, with brackets around IPv6. */
-export function endpointText({ host, port }: HostPort): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
-}
-
 /** Where to listen: PORT, ADDRESS:PORT or [IPV6]:PORT, port 0 for any that is free. Undefined if it is none of these. */
 export function readListen(text: string, defaultAddress: string): HostPort | undefined {
   const read = readParts(text, defaultAddress)
