@@ -6,7 +6,7 @@ import {
   encodeLocal,
   encodeName,
   type Interfaces,
-  isIpv4,
+  isSame,
   LOCAL_WORDS,
   NativeAddress,
   NativeLocal,
@@ -36,6 +36,7 @@ export class AddressBook {
   readonly #interfaces: Interfaces
   readonly #origins: (Origin | undefined)[] = new Array(ROWS * WAYS).fill(undefined)
   #last: Origin | undefined
+  #lastLocal: NativeLocal | undefined
   readonly #next = new Uint8Array(ROWS)
   /** Objects that are not of our making: configured endpoints, and those of other wires. */
   readonly #remotes = new WeakMap<SocketAddress, NativeAddress>()
@@ -68,7 +69,9 @@ export class AddressBook {
     }
     const way = this.#next[row] as number
     this.#next[row] = (way + 1) % WAYS
-    const origin = { remote: decodeName(name, this.#interfaces), local: decodeLocal(isIpv4(name) ? 4 : 6, local) }
+    const remote = decodeName(name, this.#interfaces)
+    this.#lastLocal = decodeLocal(remote.family, local, this.#lastLocal)
+    const origin = { remote, local: this.#lastLocal }
     this.#origins[first + way] = origin
     return origin
   }
@@ -100,12 +103,7 @@ export class AddressBook {
 }
 
 function matches({ remote, local: near }: Origin, name: Int32Array, local: Int32Array): boolean {
-  return same(remote.words, name, NAME_WORDS) && same(near.words, local, LOCAL_WORDS)
-}
-
-function same(a: Int32Array, b: Int32Array, length: number): boolean {
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false
-  return true
+  return isSame(remote.words, name, NAME_WORDS) && isSame(near.words, local, LOCAL_WORDS)
 }
 
 /** Spreads what differs between peers. Whoever makes addresses collide only costs himself the table. */

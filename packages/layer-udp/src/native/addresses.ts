@@ -32,17 +32,20 @@ export class NativeLocal extends LocalAddress {
   /** Up to which change of the host's routes it is known to be of use, or not to be. */
   checked = -1
 
-  constructor(family: 4 | 6, address: string, words: Int32Array) {
+  constructor(family: 4 | 6, address: string, words: Int32Array, isLinkLocal: boolean) {
     super(family, address, words[LOCAL_INTERFACE] as number)
     this.words = words
-    this.isLinkLocal = family === 6 && isLinkLocal(new Uint8Array(words.buffer), 0)
+    this.isLinkLocal = isLinkLocal
   }
 }
 
+/** What is being made text of. To ask the words that are kept for their buffer would take them out of the young heap. */
+const scratch = new Int32Array(NAME_WORDS)
+const bytes = new Uint8Array(scratch.buffer)
+
 /** Copies the words of a socket address and makes text of them. */
 export function decodeName(name: Int32Array, interfaces: Interfaces): NativeAddress {
-  const words = name.slice(0, NAME_WORDS)
-  const bytes = new Uint8Array(words.buffer)
+  const words = copyWords(name, NAME_WORDS)
   const port = (bytes[2] as number) * 256 + (bytes[3] as number)
   if (isIpv4(words)) return new NativeAddress(4, formatAddress(bytes, 4, 4), port, words)
   const zone = isLinkLocal(bytes, 8) ? interfaces.nameOf(words[SCOPE] as number) : ''
@@ -50,9 +53,24 @@ export function decodeName(name: Int32Array, interfaces: Interfaces): NativeAddr
   return new NativeAddress(6, zone === '' ? address : `${address}%${zone}`, port, words)
 }
 
-export function decodeLocal(family: 4 | 6, local: Int32Array): NativeLocal {
-  const words = local.slice(0, LOCAL_WORDS)
-  return new NativeLocal(family, formatAddress(new Uint8Array(words.buffer), 0, family), words)
+/** Of a flood from everywhere all comes in at one address: text and words are the last one's where that is the same. */
+export function decodeLocal(family: 4 | 6, local: Int32Array, last?: NativeLocal): NativeLocal {
+  if (last?.family === family && isSame(last.words, local, LOCAL_WORDS)) {
+    return new NativeLocal(family, last.address, last.words, last.isLinkLocal)
+  }
+  const words = copyWords(local, LOCAL_WORDS)
+  return new NativeLocal(family, formatAddress(bytes, 0, family), words, family === 6 && isLinkLocal(bytes, 0))
+}
+
+export function isSame(a: Int32Array, b: Int32Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Also into the scratch memory. */
+function copyWords(from: Int32Array, count: number): Int32Array {
+  for (let i = 0; i < count; i++) scratch[i] = from[i] as number
+  return scratch.slice(0, count)
 }
 
 /** Throws a ConfigurationError if the text is no address. */
@@ -71,12 +89,13 @@ export function encodeName(remote: SocketAddress, interfaces: Interfaces): Nativ
 /** As {@link encodeName}. */
 export function encodeLocal(local: LocalAddress): NativeLocal {
   const words = new Int32Array(LOCAL_WORDS)
-  new Uint8Array(words.buffer).set(parseAddress(local.address).bytes)
+  const { bytes } = parseAddress(local.address)
+  new Uint8Array(words.buffer).set(bytes)
   words[LOCAL_INTERFACE] = local.interfaceIndex
-  return new NativeLocal(local.family, local.address, words)
+  return new NativeLocal(local.family, local.address, words, local.family === 6 && isLinkLocal(bytes, 0))
 }
 
-export function isIpv4(name: Int32Array): boolean {
+function isIpv4(name: Int32Array): boolean {
   return ((name[0] as number) & 0xffff) === AF_INET
 }
 

@@ -120,7 +120,6 @@ export class NativeReader {
     const { ipv4, ipv6 } = this.#pair
     const more4 = ipv4 !== undefined && this.#drain(ipv4, now)
     const more6 = ipv6 !== undefined && this.#drain(ipv6, now)
-    this.shedder.round(more4 || more6)
     return (more4 || more6) && !this.#stopping
   }
 

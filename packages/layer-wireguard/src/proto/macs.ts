@@ -1,8 +1,8 @@
-import { timingSafeEqual } from 'node:crypto'
 import { hash, keyedMac } from '../crypto/hashes.ts'
 import { nobleCiphers } from '../crypto/noble-ciphers.ts'
 import { COOKIE_LIFETIME, LABEL_COOKIE, LABEL_MAC1 } from './constants.ts'
 import { cookieReply, MACS_LENGTH } from './messages.ts'
+import { isMacAt } from './same-mac.ts'
 
 const NO_MAC = new Uint8Array(16)
 
@@ -17,7 +17,7 @@ export class MacVerifier {
   verifyMac1(message: Uint8Array): boolean {
     const end = message.length - MACS_LENGTH
     const expected = keyedMac(this.#mac1Key, message.subarray(0, end))
-    return timingSafeEqual(expected, message.subarray(end, end + 16))
+    return isMacAt(message, end, expected)
   }
 }
 
