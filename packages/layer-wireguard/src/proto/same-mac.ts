@@ -1,4 +1,4 @@
-export const MAC_LENGTH = 16
+const MAC_LENGTH = 16
 
 /**
  * Whether the MAC stands in a message at `at`. Without an early exit: the time must not tell how much of a forged one is
