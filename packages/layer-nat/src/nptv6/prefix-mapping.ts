@@ -37,27 +37,33 @@ export class PrefixMapping {
 
   /** Gives an inside address at `at` the outside prefix; false, and unchanged, if it is one that has no other. */
   toOutside(view: DataView, at: number): boolean {
-    return this.#map(view, at, this.#outside, this.#out)
+    return this.#map(view, at, this.#inside, this.#outside, this.#out)
   }
 
   toInside(view: DataView, at: number): boolean {
-    return this.#map(view, at, this.#inside, this.#in)
+    return this.#map(view, at, this.#outside, this.#inside, this.#in)
   }
 
-  #map(view: DataView, at: number, prefix: Prefix, adjustment: number): boolean {
+  /** Whether the outside address at `at` has an inside one. */
+  hasInside(view: DataView, at: number): boolean {
+    return this.toInside(view, at) && this.toOutside(view, at)
+  }
+
+  #map(view: DataView, at: number, from: Prefix, to: Prefix, adjustment: number): boolean {
     const word = this.#wordOf(view, at)
     if (word < 0) return false
-    write(view, at, prefix, this.length)
-    const sum = view.getUint16(at + word * 2) + adjustment
+    const before = view.getUint16(at + word * 2)
+    const sum = before + adjustment
     const folded = (sum & 0xffff) + (sum >>> 16)
     // Both are zero to a checksum; this one can be told from the all-ones that must not be (RFC 6296 §3.6).
-    view.setUint16(at + word * 2, folded === 0xffff ? 0 : folded)
-    return true
-  }
-
-  /** Whether the address at `at` has a counterpart on the other side. */
-  isTranslated(view: DataView, at: number): boolean {
-    return this.#wordOf(view, at) >= 0
+    const after = folded === 0xffff ? 0 : folded
+    write(view, at, to, this.length)
+    view.setUint16(at + word * 2, after)
+    if (this.#wordOf(view, at) === word) return true
+    // What it would be has no way back: an identifier of all zeros.
+    write(view, at, from, this.length)
+    view.setUint16(at + word * 2, before)
+    return false
   }
 
   /**

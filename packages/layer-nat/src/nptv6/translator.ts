@@ -42,7 +42,7 @@ export class Nptv6Translator {
     const turns = mapping.isOutside(view, offset + DESTINATION)
     if (turns && !this.#hairpin) return 'hairpin-refused'
     // Before anything is written: the sender is told of the packet that it sent.
-    if (turns && !mapping.isTranslated(view, offset + DESTINATION)) return 'address-not-translated'
+    if (turns && !mapping.hasInside(view, offset + DESTINATION)) return 'address-not-translated'
     if (this.#isSpent(packet)) return 'ttl-exceeded'
     const quote = quoteOf(packet)
     if (typeof quote === 'string') return quote
