@@ -1,9 +1,8 @@
 // Sends IP packets into the namespace it runs in, as from far away: through a TUN device of its own, from where the
-// kernel routes them, whatever their source. By turns those of one file and those of another, so many a second, evenly,
-// or as many as go.
+// kernel routes them, whatever their source. By turns those of one file and those of another, as many as go.
 // A file is packets one behind the other, each after its length (u16, little endian).
 // Prints `ready`, and for each round `round FILE FROM TO PACKETS`: the file's number, Unix times in milliseconds.
-// Usage: node flood-source.mjs INTERFACE ROUNDS MILLISECONDS PAUSE RATE FILE...
+// Usage: node flood-source.mjs INTERFACE ROUNDS MILLISECONDS PAUSE FILE...
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +12,7 @@ import { nativeSystem } from '@millrace/native/testing'
 /** Packets between two looks at the clock. */
 const CHUNK = 64
 
-const [name, rounds, milliseconds, pause, rate, ...files] = process.argv.slice(2)
+const [name, rounds, milliseconds, pause, ...files] = process.argv.slice(2)
 const floods = files.map((file) => packetsOf(readFileSync(file)))
 const { fd } = TunHandle.create(nativeSystem(), name, false)
 execFileSync('ip', ['link', 'set', name, 'up'])
@@ -23,17 +22,13 @@ for (let round = 0; round < Number(rounds); round++) {
   await sleep(Number(pause))
   const which = round % files.length
   const from = Date.now()
-  const sent = await send(floods[which], from, from + Number(milliseconds))
+  const sent = send(floods[which], from + Number(milliseconds))
   console.log(`round ${which} ${from} ${Date.now()} ${sent}`)
 }
 
-async function send(packets, from, until) {
+function send(packets, until) {
   let sent = 0
-  for (let now = from; now < until; now = Date.now()) {
-    const due = ((now - from) / 1000) * rate
-    if (sent >= due) await sleep(1)
-    else for (let i = 0; i < CHUNK; i++) write(packets[sent++ % packets.length])
-  }
+  while (Date.now() < until) for (let i = 0; i < CHUNK; i++) write(packets[sent++ % packets.length])
   return sent
 }
 

@@ -91,18 +91,16 @@ export class FloodWorld {
     return new Traffic(source, sink)
   }
 
-  /** Floods by turns. What it prints is of use when it has ended, or while it runs. */
+  /** Floods by turns, with as many packets as go. What it prints is of use when it has ended, or while it runs. */
   startFlood(options: {
     readonly rounds: number
     readonly milliseconds: number
     readonly pause: number
-    /** Packets a second; undefined: as many as go. */
-    readonly rate?: number
     readonly kinds: readonly ('control' | 'flood')[]
   }): Flood {
-    const { rounds, milliseconds, pause, rate = Number.POSITIVE_INFINITY, kinds } = options
+    const { rounds, milliseconds, pause, kinds } = options
     const files = kinds.map((kind) => this.#files[kind])
-    const words = [interfaceOf('f'), rounds, milliseconds, pause, rate, ...files].map(String)
+    const words = [interfaceOf('f'), rounds, milliseconds, pause, ...files].map(String)
     return new Flood(this.#attacker.start('node', SOURCE, ...words), rounds, kinds)
   }
 

@@ -1,11 +1,17 @@
 import { SO_ATTACH_FILTER, SO_DETACH_FILTER, SOL_SOCKET, type SystemCalls } from '@millrace/native'
+import { type Aggregate, maskOf } from './aggregates.ts'
 
 // Classic BPF (linux/filter.h): struct sock_filter { u16 code; u8 jt; u8 jf; u32 k }, struct sock_fprog { u16 len; ptr }.
 const LOAD_BYTE = 0x30
 const LOAD_WORD = 0x20
 const JUMP_EQUAL = 0x15
 const JUMP_ABOVE_OR_EQUAL = 0x35
+const AND = 0x54
 const RETURN = 0x06
+/** SKF_NET_OFF: from here on offsets are those of the IP header. */
+const NETWORK_HEADER = 0xfff0_0000
+const SOURCE_IPV4 = 12
+const SOURCE_IPV6 = 8
 /** SKF_AD_OFF + SKF_AD_RANDOM: not of the packet, but a random word. */
 const RANDOM_WORD = 0xffff_f038
 const WHOLE = 0xffff_ffff
@@ -14,31 +20,80 @@ const UDP_HEADER = 8
 const INSTRUCTION = 8
 const PROGRAM = 16
 
-/** From now on the kernel lets in this part, 0 to 1, of the datagrams that begin with one of these bytes. Or a negated errno. */
-export function letIn(system: SystemCalls, fd: number, share: number, firstBytes: readonly number[]): number {
-  if (share >= 1) return detach(system, fd)
-  const random = firstBytes.length + 2
-  const length = random + 4
-  const program = new DataView(new ArrayBuffer(length * INSTRUCTION))
-  const write = (at: number, code: number, value: number, ifTrue = 0, ifFalse = 0): void => {
-    program.setUint16(at * INSTRUCTION, code, true)
-    program.setUint8(at * INSTRUCTION + 2, ifTrue)
-    program.setUint8(at * INSTRUCTION + 3, ifFalse)
-    program.setUint32(at * INSTRUCTION + 4, value, true)
-  }
-  write(0, LOAD_BYTE, UDP_HEADER)
-  for (const [i, byte] of firstBytes.entries()) write(i + 1, JUMP_EQUAL, byte, random - i - 2)
-  write(random - 1, RETURN, WHOLE)
-  write(random, LOAD_WORD, RANDOM_WORD)
-  write(random + 1, JUMP_ABOVE_OR_EQUAL, Math.floor(share * 2 ** 32), 1)
-  write(random + 2, RETURN, WHOLE)
-  write(random + 3, RETURN, 0)
-  const bytes = new Uint8Array(program.buffer)
+/** What is lost: of the datagrams that begin with one of these bytes and come from one of these prefixes, all but a part. */
+export interface Admission {
+  /** The part that is let in, 0 to 1. */
+  readonly share: number
+  readonly firstBytes: readonly number[]
+  readonly from: readonly Aggregate[]
+}
+
+/** From now on the kernel loses that, and lets in everything else. Or a negated errno. */
+export function letIn(system: SystemCalls, { fd, family }: FilteredSocket, admission: Admission): number {
+  if (admission.share >= 1) return detach(system, fd)
+  const bytes = programOf(family, admission)
   const header = new DataView(new ArrayBuffer(PROGRAM))
-  header.setUint16(0, length, true)
+  header.setUint16(0, bytes.length / INSTRUCTION, true)
   header.setBigUint64(8, BigInt(system.addressOf(bytes)), true)
   const address = system.addressOf(new Uint8Array(header.buffer))
   return system.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, address, PROGRAM)
+}
+
+interface FilteredSocket {
+  readonly fd: number
+  readonly family: 4 | 6
+}
+
+/** Jumps are written as what is to be done, and become distances in the end. */
+type Jump = 'next' | 'other prefix' | 'is of the kind' | 'draw' | 'lose'
+
+interface Instruction {
+  readonly code: number
+  readonly value: number
+  readonly ifTrue?: Jump
+  readonly ifFalse?: Jump
+  /** What is done from here on. */
+  readonly label?: Jump
+}
+
+function programOf(family: 4 | 6, { share, firstBytes, from }: Admission): Uint8Array {
+  const prefixes = from.filter((prefix) => prefix.family === family)
+  const source = NETWORK_HEADER + (family === 4 ? SOURCE_IPV4 : SOURCE_IPV6)
+  const program: Instruction[] = [
+    { code: LOAD_BYTE, value: UDP_HEADER },
+    ...firstBytes.map((value) => ({ code: JUMP_EQUAL, value, ifTrue: 'is of the kind' }) as const),
+    { code: RETURN, value: WHOLE },
+    ...prefixes.flatMap(({ high, low, length }, i): Instruction[] => [
+      { code: LOAD_WORD, value: source, label: i === 0 ? 'is of the kind' : 'other prefix' },
+      { code: AND, value: maskOf(length) },
+      { code: JUMP_EQUAL, value: high, ifTrue: length > 32 ? 'next' : 'draw', ifFalse: 'other prefix' },
+      ...(length > 32 ? lowerWord(source, low, length) : []),
+    ]),
+    { code: RETURN, value: WHOLE, label: prefixes.length === 0 ? 'is of the kind' : 'other prefix' },
+    { code: LOAD_WORD, value: RANDOM_WORD, label: 'draw' },
+    { code: JUMP_ABOVE_OR_EQUAL, value: Math.floor(share * 2 ** 32), ifTrue: 'lose' },
+    { code: RETURN, value: WHOLE },
+    { code: RETURN, value: 0, label: 'lose' },
+  ]
+  const view = new DataView(new ArrayBuffer(program.length * INSTRUCTION))
+  for (const [i, { code, value, ifTrue = 'next', ifFalse = 'next' }] of program.entries()) {
+    const distance = (jump: Jump): number =>
+      jump === 'next' ? 0 : program.findIndex(({ label }, to) => to > i && label === jump) - i - 1
+    view.setUint16(i * INSTRUCTION, code, true)
+    view.setUint8(i * INSTRUCTION + 2, distance(ifTrue))
+    view.setUint8(i * INSTRUCTION + 3, distance(ifFalse))
+    view.setUint32(i * INSTRUCTION + 4, value, true)
+  }
+  return new Uint8Array(view.buffer)
+}
+
+/** The rest of a prefix of IPv6 whose first word has been compared. */
+function lowerWord(source: number, low: number, length: number): Instruction[] {
+  return [
+    { code: LOAD_WORD, value: source + 4 },
+    { code: AND, value: maskOf(length - 32) },
+    { code: JUMP_EQUAL, value: low, ifTrue: 'draw', ifFalse: 'other prefix' },
+  ]
 }
 
 function detach(system: SystemCalls, fd: number): number {

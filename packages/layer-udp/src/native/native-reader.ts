@@ -52,6 +52,7 @@ export class NativeReader {
       clock: context.clock,
       pair,
       counts: this.#receiver.firstBytes,
+      sample: this.#receiver.sample,
       onLost: (count) => context.drop('lost-by-kernel', count),
     })
     this.watch = RouteWatch.open(system)
