@@ -35,6 +35,8 @@ export class AddressBook {
   generation = 0
   readonly #interfaces: Interfaces
   readonly #origins: (Origin | undefined)[] = new Array(ROWS * WAYS).fill(undefined)
+  /** The hash of each: nearly all that a flood from everywhere is compared with, and far less memory to touch. */
+  readonly #hashes = new Int32Array(ROWS * WAYS)
   #last: Origin | undefined
   #lastLocal: NativeLocal | undefined
   readonly #next = new Uint8Array(ROWS)
@@ -55,12 +57,13 @@ export class AddressBook {
   }
 
   #find(name: Int32Array, local: Int32Array): Origin {
-    const row = hash(name, local) & (ROWS - 1)
+    const hashed = hash(name, local)
+    const row = hashed & (ROWS - 1)
     const first = row * WAYS
     for (let i = first; i < first + WAYS; i++) {
+      if (this.#hashes[i] !== hashed) continue
       const origin = this.#origins[i]
-      if (origin === undefined) break
-      if (!matches(origin, name, local)) continue
+      if (origin === undefined || !matches(origin, name, local)) continue
       if (origin.local.usable || origin.local.checked === this.generation) return origin
       // The host has changed since the address was refused: it gets another chance, as another object.
       const renewed = { remote: origin.remote, local: decodeLocal(origin.remote.family, local) }
@@ -73,6 +76,7 @@ export class AddressBook {
     this.#lastLocal = decodeLocal(remote.family, local, this.#lastLocal)
     const origin = { remote, local: this.#lastLocal }
     this.#origins[first + way] = origin
+    this.#hashes[first + way] = hashed
     return origin
   }
 
