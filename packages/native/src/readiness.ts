@@ -15,7 +15,7 @@ const POLLFD = 8
 const NONE = -1
 
 /**
- * Waits until one of a few descriptors can be read, without blocking the event loop: in the loop itself where that can be
+ * Waits until one of a few descriptors, 31 at most, can be read, without blocking the event loop: in the loop itself where that can be
  * (see `EventLoop`), else by one asynchronous poll(2) over them and an eventfd that ends the wait early, which holds a
  * thread of libuv's pool (UV_THREADPOOL_SIZE, 4) while it waits.
  *
@@ -32,6 +32,8 @@ export class Readiness {
   readonly #finished: (result: number) => void
   readonly #watch: LoopWatch | undefined
   #done: ((events: number) => void) | undefined
+  /** Descriptor i by bit i. */
+  #which = 0
 
   constructor(system: SystemCalls, ...descriptors: readonly number[]) {
     this.#system = system
@@ -39,7 +41,7 @@ export class Readiness {
     this.#bytes = new Uint8Array(EVENTS + this.#count * POLLFD)
     this.#view = new DataView(this.#bytes.buffer)
     this.#address = system.addressOf(this.#bytes)
-    this.#watch = system.eventLoop?.watch(descriptors, () => this.#look())
+    this.#watch = system.eventLoop?.watch(descriptors, (which) => this.#look(which))
     this.#wakeFd = this.#watch === undefined ? system.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : NONE
     if (this.#watch === undefined && this.#wakeFd < 0) {
       throw new EnvironmentError(`eventfd failed with ${errnoName(this.#wakeFd)}`)
@@ -54,6 +56,11 @@ export class Readiness {
 
   get waiting(): boolean {
     return this.#done !== undefined
+  }
+
+  /** Whether it was, among others, the descriptor with this number that ended the last wait. */
+  wasReady(descriptor: number): boolean {
+    return (this.#which & (1 << descriptor)) !== 0
   }
 
   /**
@@ -80,20 +87,25 @@ export class Readiness {
     else this.#system.close(this.#wakeFd)
   }
 
-  #look(): void {
-    this.#finish(this.#system.poll(this.#address + EVENTS, this.#count, 0))
+  #look(which: number): void {
+    if (which === 0) this.#finish(this.#system.poll(this.#address + EVENTS, this.#count, 0))
+    else this.#end(which, POLLIN)
   }
 
   #finish(result: number): void {
-    const done = this.#done
-    this.#done = undefined
-    if (result > 0) done?.(this.#events())
-    else done?.(result === -Errno.EINTR ? 0 : result)
+    let [which, events] = [0, 0]
+    for (let i = 1; result > 0 && i < this.#count; i++) {
+      const returned = this.#view.getInt16(EVENTS + i * POLLFD + 6, true)
+      if (returned !== 0) which |= 1 << (i - 1)
+      events |= returned
+    }
+    this.#end(which, result > 0 ? events : result === -Errno.EINTR ? 0 : result)
   }
 
-  #events(): number {
-    let events = 0
-    for (let i = 1; i < this.#count; i++) events |= this.#view.getInt16(EVENTS + i * POLLFD + 6, true)
-    return events
+  #end(which: number, events: number): void {
+    const done = this.#done
+    this.#done = undefined
+    this.#which = which
+    done?.(events)
   }
 }

@@ -29,6 +29,8 @@ export class NativeReader {
   readonly #pair: SocketPair<NativeSocket>
   readonly #burst: Burst<Datagram>
   readonly #receiver: Receiver
+  /** In the order in which they are waited for. */
+  readonly #sources: readonly { readonly fd: number }[]
   readonly #readiness: Readiness
   readonly #changes = new TokenBucket(CHANGES)
   readonly #onReady: (events: number) => void
@@ -56,10 +58,11 @@ export class NativeReader {
       onLost: (count) => context.drop('lost-by-kernel', count),
     })
     this.watch = RouteWatch.open(system)
-    const descriptors = [pair.ipv4?.fd, pair.ipv6?.fd, this.watch?.fd].filter((fd) => fd !== undefined)
-    this.#readiness = new Readiness(system, ...descriptors)
+    const sources = [pair.ipv4, pair.ipv6, this.watch].filter((source) => source !== undefined)
+    this.#sources = sources
+    this.#readiness = new Readiness(system, ...sources.map(({ fd }) => fd))
     this.#onReady = (events) => this.#ready(events)
-    this.#onTurn = () => this.#turn()
+    this.#onTurn = () => this.#turn(false)
     this.#readiness.wait(this.#onReady)
   }
 
@@ -67,7 +70,7 @@ export class NativeReader {
   async finish(): Promise<void> {
     for (let round = 0; round < LAST_ROUNDS; round++) {
       await new Promise((resolve) => setImmediate(resolve))
-      if (this.#stopping || !this.#round()) break
+      if (this.#stopping || !this.#round(false)) break
     }
     await this.stop()
   }
@@ -97,12 +100,13 @@ export class NativeReader {
     if (this.#stopping) this.#waitEnded?.()
     else if (events < 0) this.#fail(events)
     else if (events === 0) this.#readiness.wait(this.#onReady)
-    else this.#turn()
+    else this.#turn(true)
   }
 
-  #turn(): void {
+  /** With only what ended the wait, or with everything: it may have become ready meanwhile. */
+  #turn(isWoken: boolean): void {
     if (this.#stopping) return
-    const more = this.#round()
+    const more = this.#round(isWoken)
     // A layer may have stopped the stack with what it was just served.
     if (this.#stopping) return
     if (this.#failures >= BATCH) this.#fail(0)
@@ -111,17 +115,22 @@ export class NativeReader {
   }
 
   /** A batch from each socket; whether there may be more. */
-  #round(): boolean {
+  #round(isWoken: boolean): boolean {
     const now = this.#setup.context.clock.now()
-    if (this.watch?.changed()) this.#changed = true
+    const { ipv4, ipv6 } = this.#pair
+    const { watch } = this
+    if (watch !== undefined && this.#mayRead(watch, isWoken) && watch.changed()) this.#changed = true
     if (this.#changed && this.#changes.take(now)) {
       this.#changed = false
       this.#book.generation++
     }
-    const { ipv4, ipv6 } = this.#pair
-    const more4 = ipv4 !== undefined && this.#drain(ipv4, now)
-    const more6 = ipv6 !== undefined && this.#drain(ipv6, now)
+    const more4 = ipv4 !== undefined && this.#mayRead(ipv4, isWoken) && this.#drain(ipv4, now)
+    const more6 = ipv6 !== undefined && this.#mayRead(ipv6, isWoken) && this.#drain(ipv6, now)
     return (more4 || more6) && !this.#stopping
+  }
+
+  #mayRead(source: { readonly fd: number }, isWoken: boolean): boolean {
+    return !isWoken || this.#readiness.wasReady(this.#sources.indexOf(source))
   }
 
   /** Serves what a socket has, a batch for each call; whether there may be more. */
