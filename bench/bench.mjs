@@ -6,6 +6,7 @@
 //   --seconds    length of each measure
 //   --only       of millrace, millrace-threads, millrace-layers, wireguard-go (the newest), boringtun, gotatun, wireguard-go-debian
 //   --measures   of ping, tcp1, tcp1Back, tcp8, tcp8Back, loadedPing, udp1300, udp64, handshakes
+//   --congestion TCP's congestion control, of those that the kernel has; its default (bbr where that is set) decides much
 //   --cache      where peers are built, once (~/.cache/millrace-bench); remove it for newer ones
 //   --markdown   prints the table as it goes into docs/performance.md
 //   --build-only builds the peers and ends
@@ -38,7 +39,7 @@ const world = new World()
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => void world.remove().then(() => process.exit(130)))
 try {
-  await world.make()
+  await world.make(options.congestion)
   for (let round = 0; round < options.rounds; round++) {
     // Each round begins with another one, so that nobody always follows the same.
     for (let i = 0; i < implementations.length; i++) {
@@ -58,7 +59,7 @@ const table = markdownTable(implementations, summary)
 const { cpu, cores, memory, kernel, system, node, openssl } = machine
 const facts = [
   `${cpu}, ${cores} cores, ${memory}; Linux ${kernel}, ${system}; Node.js ${node}, OpenSSL ${openssl}.`,
-  `Medians of ${options.rounds} interleaved rounds, ${options.seconds} s a measure.`,
+  `Medians of ${options.rounds} interleaved rounds, ${options.seconds} s a measure; TCP ${options.congestion}.`,
   ...implementations.map(({ title, version }) => `${title}: ${version}.`),
 ].join('\n')
 console.log(`\n${options.markdown ? table : plainTable(table)}\n\n${facts}`)
@@ -67,8 +68,8 @@ const folder = fileURLToPath(new URL('results/', import.meta.url))
 const stamp = new Date().toISOString().replace(/:/g, '-').slice(0, 19)
 mkdirSync(folder, { recursive: true })
 const versions = implementations.map(({ name, title, version }) => ({ name, title, version }))
-const { rounds, seconds } = options
-const record = { machine, rounds, seconds, implementations: versions, ...summary, results }
+const { rounds, seconds, congestion } = options
+const record = { machine, rounds, seconds, congestion, implementations: versions, ...summary, results }
 writeFileSync(`${folder}${stamp}.json`, `${JSON.stringify(record, null, 2)}\n`)
 writeFileSync(`${folder}${stamp}.md`, `${table}\n\n${facts}\n`)
 note(`\nstored as bench/results/${stamp}.json and .md`)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -14,6 +15,7 @@ export function readOptions() {
           seconds: { type: 'string', default: '3' },
           only: { type: 'string' },
           measures: { type: 'string' },
+          congestion: { type: 'string' },
           cache: { type: 'string', default: join(homedir(), '.cache', 'millrace-bench') },
           markdown: { type: 'boolean', default: false },
           'build-only': { type: 'boolean', default: false },
@@ -32,10 +34,20 @@ function check(values) {
     seconds: whole('--seconds', values.seconds),
     only: names('--only', values.only, IMPLEMENTATIONS),
     measures: names('--measures', values.measures, MEASURES),
+    congestion: congestionControl(values.congestion),
     cache: values.cache,
     markdown: values.markdown,
     buildOnly: values['build-only'],
   }
+}
+
+/** One that the kernel has; its default unless asked for another. Throws what is wrong. */
+function congestionControl(name) {
+  const words = (file) => readFileSync(`/proc/sys/net/ipv4/${file}`, 'utf8').trim().split(' ')
+  if (name === undefined) return words('tcp_congestion_control')[0]
+  const available = words('tcp_available_congestion_control')
+  if (available.includes(name)) return name
+  throw new Error(`--congestion: expected one of ${available.join(', ')}, got "${name}"`)
 }
 
 /** A number from 1 on. Throws what is wrong. */

@@ -30,12 +30,15 @@ export class World {
   #ending = new AbortController()
   #removed
 
-  async make() {
+  /** With this congestion control of TCP, or the kernel's own. */
+  async make(congestion) {
     for (const name of this.#names) await run(['ip', 'netns', 'add', name])
     const [a, b] = this.#names
     await run(['ip', 'link', 'add', 'eth0', 'netns', a, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', b])
     for (const end of [0, 1]) {
       await this.run(end, ['ip', 'address', 'add', `${outerAddress(end)}/24`, 'dev', 'eth0'])
+      const choice = `net.ipv4.tcp_congestion_control=${congestion}`
+      if (congestion !== undefined) await this.run(end, ['sysctl', '-qw', choice])
       for (const device of ['lo', 'eth0']) await this.run(end, ['ip', 'link', 'set', device, 'up'])
     }
   }
