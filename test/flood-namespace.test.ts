@@ -14,6 +14,8 @@ const ROUND = 800
 const PAUSE = 600
 /** Messages a second that are a flood, at least; it is as many as go. */
 const FLOOD = 5000
+/** If other packets take more than this of the traffic it is no measure of what the flood may take. */
+const LEAST_CONTROL = 0.5
 const MEMORY_GROWTH = 24 << 20
 
 let world: FloodWorld
@@ -48,10 +50,13 @@ test.skipIf(missing.length > 0)(
     const connected: number[] = []
     const rates = of('flood').map(perSecond)
     for (let i = 1; i <= NEW_CLIENTS; i++) {
-      const flood = world.startFlood({ rounds: 1, milliseconds: 4 * SECOND, pause: 0, kinds: ['flood'] })
+      const flood = world.startFlood({ rounds: 1, milliseconds: 6 * SECOND, pause: 0, kinds: ['flood'] })
       await flood.begun()
       connected.push(await world.connect(i, 3))
-      rates.push(...(await flood.ended()).map(perSecond))
+      const connectedAt = Date.now()
+      const [round] = (await flood.ended()) as [FloodRound]
+      expect(connectedAt).toBeLessThan(round.to)
+      rates.push(perSecond(round))
     }
     const growth = world.memory - memory
 
@@ -60,7 +65,7 @@ test.skipIf(missing.length > 0)(
       `delivered ${percent(flooded)}, with it at a closed port ${percent(control)}; ` +
       `new clients in ${connected.map(Math.round).join(', ')} ms; ` +
       `memory +${growth >> 10} KiB; ${after.sent - before.sent} answers`
-    expect(flooded / control, figures).toBeGreaterThanOrEqual(0.8)
+    expect(flooded / Math.max(control, LEAST_CONTROL), figures).toBeGreaterThanOrEqual(0.8)
     expect(Math.max(...connected), figures).toBeLessThan(3 * SECOND)
     expect(Math.min(...rates), figures).toBeGreaterThan(FLOOD)
     expect(growth, figures).toBeLessThan(MEMORY_GROWTH)

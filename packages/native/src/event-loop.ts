@@ -19,7 +19,7 @@ export interface LoopWatch {
 export interface EventLoop {
   /**
    * Undefined if the loop does not take one of them. `ready` is told which can be read, descriptor i by bit i, and of no
-   * bit if one has failed: then poll(2) knows. 31 descriptors at most.
+   * bit if all that it was have failed: then poll(2) knows. 32 descriptors at most.
    */
   watch(descriptors: readonly number[], ready: (which: number) => void): LoopWatch | undefined
 }
@@ -117,7 +117,6 @@ class UvWatch implements LoopWatch {
   #state: State = 'idle'
   #isArmed = false
   #which = 0
-  #hasFailed = false
 
   constructor(calls: UvCalls, onReady: number, onClosed: number, ready: (which: number) => void, gone: () => void) {
     this.#calls = calls
@@ -127,14 +126,13 @@ class UvWatch implements LoopWatch {
     this.#turn = () => {
       if (this.#state !== 'scheduled') return
       this.#state = 'idle'
-      ready(this.#hasFailed ? 0 : this.#which)
+      ready(this.#which)
     }
   }
 
   start(): void {
     this.#state = 'waiting'
     this.#which = 0
-    this.#hasFailed = false
     if (this.#isArmed) return
     this.#isArmed = true
     for (const address of this.addresses) this.#calls.start(address, UV_READABLE, this.#onReady)
@@ -158,8 +156,7 @@ class UvWatch implements LoopWatch {
    */
   fire(bit: number, status: number): void {
     if (this.#state === 'idle' || status < 0) this.#disarm()
-    if (status < 0) this.#hasFailed = true
-    else this.#which |= bit
+    if (status >= 0) this.#which |= bit
     if (this.#state !== 'waiting') return
     this.#state = 'scheduled'
     setImmediate(this.#turn)

@@ -30,6 +30,20 @@ describe.skipIf(system === undefined)('a wait (needs Linux and koffi)', () => {
       for (const open of [quiet, fd]) calls.close(open)
     })
 
+    test('tells which of several it was', async () => {
+      const one = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
+      const descriptors = Array.from({ length: 32 }, () => eventfd())
+      const readiness = new Readiness(machine(), ...descriptors)
+      for (const ready of [[0], [1], [31], [0, 31], [3, 4, 5]]) {
+        for (const i of ready) calls.write(descriptors[i] as number, calls.addressOf(one), 8)
+        expect(await waits(readiness)).toBe(POLLIN)
+        expect(descriptors.flatMap((_, i) => (readiness.wasReady(i) ? [i] : []))).toEqual(ready)
+        for (const i of ready) calls.read(descriptors[i] as number, calls.addressOf(one), 8)
+      }
+      readiness.close()
+      for (const fd of descriptors) calls.close(fd)
+    })
+
     test('begun before there is anything ends when there is', async () => {
       const fd = eventfd()
       const readiness = new Readiness(machine(), fd)

@@ -15,7 +15,7 @@ const POLLFD = 8
 const NONE = -1
 
 /**
- * Waits until one of a few descriptors, 31 at most, can be read, without blocking the event loop: in the loop itself where that can be
+ * Waits until one of a few descriptors can be read, without blocking the event loop: in the loop itself where that can be
  * (see `EventLoop`), else by one asynchronous poll(2) over them and an eventfd that ends the wait early, which holds a
  * thread of libuv's pool (UV_THREADPOOL_SIZE, 4) while it waits.
  *
@@ -58,7 +58,7 @@ export class Readiness {
     return this.#done !== undefined
   }
 
-  /** Whether it was, among others, the descriptor with this number that ended the last wait. */
+  /** Whether it was, among others, the descriptor with this number, 0 to 31, that ended the last wait. */
   wasReady(descriptor: number): boolean {
     return (this.#which & (1 << descriptor)) !== 0
   }

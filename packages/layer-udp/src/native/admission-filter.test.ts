@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { loadNative, type SystemCalls } from '@millrace/native'
+import { AF_INET, loadNative, SOL_UDP, type SystemCalls, UDP_SEGMENT } from '@millrace/native'
 import { describe, expect, test } from 'vitest'
 import { letIn } from './admission-filter.ts'
 import type { Aggregate } from './aggregates.ts'
@@ -9,6 +9,7 @@ import { ReceiveQueues } from './receive-queues.ts'
 
 const { system } = loadNative()
 const KIND = [1, 2]
+const SEGMENT = 148
 const ANY: Aggregate = { family: 4, high: 0, low: 0, length: 0 }
 const ANY_IPV6: Aggregate = { family: 6, high: 0, low: 0, length: 0 }
 
@@ -59,6 +60,41 @@ describe.skipIf(system === undefined)('the filter of a socket (needs Linux, koff
     for (const some of [ones, twos]) expect(Math.abs(some - 500)).toBeLessThan(150)
     expect(others).toBe(1000)
     expect(await arrived([0.25, 1], [ANY], sent)).toEqual([1000, 1000, 1000])
+  })
+
+  test('sees the first datagram of a train, and each when trains are not let in', async () => {
+    const calls = system as SystemCalls
+    const [socket, sender] = [0, 1].map(() => NativeSocket.bind(calls, 0, 4, 0, '127.0.0.1')) as [
+      NativeSocket,
+      NativeSocket,
+    ]
+    const value = (number: number): number => calls.addressOf(new Uint8Array(Uint32Array.of(number).buffer))
+    const lengths = (): number[] => {
+      const buffer = new Uint8Array(2000)
+      const found: number[] = []
+      for (let length = 1; length > 0; ) {
+        length = calls.recv(socket.fd, calls.addressOf(buffer), buffer.length, 0)
+        if (length > 0) found.push(length)
+      }
+      return found
+    }
+    try {
+      socket.receiveTrains()
+      expect(letIn(calls, socket, { share: 0, firstBytes: KIND, from: [ANY] })).toBe(0)
+      expect(calls.setsockopt(sender.fd, SOL_UDP, UDP_SEGMENT, value(SEGMENT), 4)).toBe(0)
+      const name = Uint8Array.of(AF_INET, 0, socket.port >> 8, socket.port & 0xff, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+      expect(calls.connect(sender.fd, calls.addressOf(name), name.length)).toBe(0)
+      const train = new Uint8Array(4 * SEGMENT)
+      for (const [i, byte] of [4, 1, 2, 4].entries()) train[i * SEGMENT] = byte
+      expect(calls.write(sender.fd, calls.addressOf(train), train.length)).toBe(train.length)
+      expect(lengths()).toEqual([train.length])
+      socket.letTrainsIn(false)
+      expect(calls.write(sender.fd, calls.addressOf(train), train.length)).toBe(train.length)
+      expect(lengths()).toEqual([SEGMENT, SEGMENT])
+    } finally {
+      socket.close()
+      sender.close()
+    }
   })
 
   const ipv4 = (high: number, length: number): Aggregate => ({ family: 4, high, low: 0, length })

@@ -1,4 +1,4 @@
-import { SO_ATTACH_FILTER, SO_DETACH_FILTER, SOL_SOCKET, type SystemCalls } from '@millrace/native'
+import { Errno, SO_ATTACH_FILTER, SO_DETACH_FILTER, SOL_SOCKET, type SystemCalls } from '@millrace/native'
 import { type Aggregate, maskOf } from './aggregates.ts'
 
 // Classic BPF (linux/filter.h): struct sock_filter { u16 code; u8 jt; u8 jf; u32 k }, struct sock_fprog { u16 len; ptr }.
@@ -28,10 +28,12 @@ export interface Admission {
   readonly from: readonly Aggregate[]
 }
 
-/** From now on the kernel loses that, and lets in everything else. Or a negated errno. */
+/** From now on the kernel loses that, and lets in everything else but empty datagrams. Or a negated errno. */
 export function letIn(system: SystemCalls, { fd, family }: FilteredSocket, admission: Admission): number {
-  if (admission.share >= 1) return detach(system, fd)
-  const bytes = programOf(family, admission)
+  const { share, firstBytes, from } = admission
+  const prefixes = from.filter((prefix) => prefix.family === family)
+  if (share >= 1 || prefixes.length === 0) return detach(system, fd)
+  const bytes = programOf(family, share, firstBytes, prefixes)
   const header = new DataView(new ArrayBuffer(PROGRAM))
   header.setUint16(0, bytes.length / INSTRUCTION, true)
   header.setBigUint64(8, BigInt(system.addressOf(bytes)), true)
@@ -45,7 +47,7 @@ interface FilteredSocket {
 }
 
 /** Jumps are written as what is to be done, and become distances in the end. */
-type Jump = 'next' | 'other prefix' | 'is of the kind' | 'draw' | 'lose'
+type Jump = 'next' | 'prefix' | 'draw' | 'lose'
 
 interface Instruction {
   readonly code: number
@@ -56,20 +58,24 @@ interface Instruction {
   readonly label?: Jump
 }
 
-function programOf(family: 4 | 6, { share, firstBytes, from }: Admission): Uint8Array {
-  const prefixes = from.filter((prefix) => prefix.family === family)
+function programOf(
+  family: 4 | 6,
+  share: number,
+  firstBytes: readonly number[],
+  prefixes: readonly Aggregate[],
+): Uint8Array {
   const source = NETWORK_HEADER + (family === 4 ? SOURCE_IPV4 : SOURCE_IPV6)
   const program: Instruction[] = [
     { code: LOAD_BYTE, value: UDP_HEADER },
-    ...firstBytes.map((value) => ({ code: JUMP_EQUAL, value, ifTrue: 'is of the kind' }) as const),
+    ...firstBytes.map((value) => ({ code: JUMP_EQUAL, value, ifTrue: 'prefix' }) as const),
     { code: RETURN, value: WHOLE },
-    ...prefixes.flatMap(({ high, low, length }, i): Instruction[] => [
-      { code: LOAD_WORD, value: source, label: i === 0 ? 'is of the kind' : 'other prefix' },
+    ...prefixes.flatMap(({ high, low, length }): Instruction[] => [
+      { code: LOAD_WORD, value: source, label: 'prefix' },
       { code: AND, value: maskOf(length) },
-      { code: JUMP_EQUAL, value: high, ifTrue: length > 32 ? 'next' : 'draw', ifFalse: 'other prefix' },
+      { code: JUMP_EQUAL, value: high, ifTrue: length > 32 ? 'next' : 'draw', ifFalse: 'prefix' },
       ...(length > 32 ? lowerWord(source, low, length) : []),
     ]),
-    { code: RETURN, value: WHOLE, label: prefixes.length === 0 ? 'is of the kind' : 'other prefix' },
+    { code: RETURN, value: WHOLE, label: 'prefix' },
     { code: LOAD_WORD, value: RANDOM_WORD, label: 'draw' },
     { code: JUMP_ABOVE_OR_EQUAL, value: Math.floor(share * 2 ** 32), ifTrue: 'lose' },
     { code: RETURN, value: WHOLE },
@@ -92,10 +98,11 @@ function lowerWord(source: number, low: number, length: number): Instruction[] {
   return [
     { code: LOAD_WORD, value: source + 4 },
     { code: AND, value: maskOf(length - 32) },
-    { code: JUMP_EQUAL, value: low, ifTrue: 'draw', ifFalse: 'other prefix' },
+    { code: JUMP_EQUAL, value: low, ifTrue: 'draw', ifFalse: 'prefix' },
   ]
 }
 
 function detach(system: SystemCalls, fd: number): number {
-  return system.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, system.addressOf(new Uint8Array(4)), 4)
+  const result = system.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, system.addressOf(new Uint8Array(4)), 4)
+  return result === -Errno.ENOENT ? 0 : result
 }

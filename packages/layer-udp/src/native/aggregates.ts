@@ -15,27 +15,27 @@ export interface Aggregate {
 }
 
 /** Prefixes at most. The kernel compares each datagram of a flood with them. */
-const AGGREGATES = 8
+export const AGGREGATES = 8
 const LONGEST = { 4: 32, 6: 64 } as const
-/** One in so many of the sources may be left out for the sake of narrower prefixes, and of a group at one step. */
-const LEFT_OUT = 128
+/** Of a group, one in so many may be left out at one step. */
 const LEFT_OUT_AT_ONCE = 32
-/** From fewer nothing is concluded: of so many, no or one in a half of where they may come from is no chance. */
+/** From fewer nothing is concluded: that of so many none lies in a half of where they may come from is no chance. */
 const FEWEST = 16
 
 /**
- * A few prefixes, as narrow as can be, in which all but a sixteenth of the sources lie: where a flood comes from
+ * A few prefixes, as narrow as can be, in which all but `leftOut` (0 to 1) of the sources lie: where a flood comes from
  * (aggregate-based congestion control, Mahajan et al. 2002). The widest is halved as long as there may be more.
  */
-export function aggregatesOf(sources: SourceList): readonly Aggregate[] {
-  const search = new Search(sources)
-  const found = search.families().map((family) => search.narrowed(family))
+export function aggregatesOf(sources: SourceList, leftOut: number): readonly Aggregate[] {
+  const search = new Search(sources, Math.floor(sources.length * leftOut))
+  let found = search.families().map((family) => search.narrowed(family))
   while (found.length < AGGREGATES) {
     const widest = found.filter(mayBeHalved).toSorted((a, b) => a.length - b.length)[0]
     if (widest === undefined) break
-    found.splice(found.indexOf(widest), 1, ...search.halves(widest).map((half) => search.narrowed(half)))
+    const halves = search.halves(widest).map((half) => search.narrowed(half))
+    found = found.filter((group) => group !== widest).concat(halves)
   }
-  return found.map((group) => prefixOf(sources, group))
+  return search.withoutTheFew(found).map((group) => prefixOf(sources, group))
 }
 
 /** Sources, by number, that have their first `length` bits in common. */
@@ -53,20 +53,28 @@ class Search {
   readonly #sources: SourceList
   #mayBeLeftOut: number
 
-  constructor(sources: SourceList) {
+  constructor(sources: SourceList, mayBeLeftOut: number) {
     this.#sources = sources
-    this.#mayBeLeftOut = Math.floor(sources.length / LEFT_OUT)
+    this.#mayBeLeftOut = mayBeLeftOut
   }
 
-  /** But for one of which there is hardly anything. */
   families(): readonly Group[] {
     const all = Array.from({ length: this.#sources.length }, (_, i) => i)
-    return ([4, 6] as const).flatMap((family) => {
-      const members = all.filter((i) => this.#sources.family[i] === family)
-      if (members.length > this.#mayBeLeftOut) return { family, length: 0, members }
-      this.#mayBeLeftOut -= members.length
-      return []
+    const families = ([4, 6] as const).map((family) => {
+      return { family, length: 0, members: all.filter((i) => this.#sources.family[i] === family) }
     })
+    return this.withoutTheFew(families)
+  }
+
+  /** Leaves out whole groups, the smallest first. */
+  withoutTheFew(groups: readonly Group[]): readonly Group[] {
+    return groups
+      .toSorted((a, b) => a.members.length - b.members.length)
+      .filter(({ members }) => {
+        if (members.length > this.#mayBeLeftOut) return true
+        this.#mayBeLeftOut -= members.length
+        return false
+      })
   }
 
   /** Goes down to where the group divides, and past a few stragglers. */

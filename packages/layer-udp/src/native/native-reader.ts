@@ -53,7 +53,6 @@ export class NativeReader {
       system,
       clock: context.clock,
       pair,
-      counts: this.#receiver.firstBytes,
       sample: this.#receiver.sample,
       onLost: (count) => context.drop('lost-by-kernel', count),
     })

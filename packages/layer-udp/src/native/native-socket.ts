@@ -97,6 +97,11 @@ export class NativeSocket implements BoundSocket, Interfaces {
     this.trains = set(this.#system, this.fd, SOL_UDP, UDP_GRO, 1) >= 0
   }
 
+  /** Whether they do for now; otherwise the kernel takes them apart before it looks at them. */
+  letTrainsIn(may: boolean): void {
+    set(this.#system, this.fd, SOL_UDP, UDP_GRO, may ? 1 : 0)
+  }
+
   nameOf(index: number): string {
     const request = new Uint8Array(IFREQ)
     new DataView(request.buffer).setInt32(IFREQ_INDEX, index, true)

@@ -22,7 +22,8 @@ export class ReceiveQueues {
   readonly #size = new Uint32Array(1)
   readonly #address: number
   readonly #sizeAddress: number
-  #drops = 0
+  /** Of IPv4 and IPv6, 32 bits of each. */
+  readonly #drops = new Uint32Array(2)
 
   constructor(system: SystemCalls, pair: SocketPair<NativeSocket>) {
     this.#system = system
@@ -33,14 +34,11 @@ export class ReceiveQueues {
 
   look(): void {
     this.level = 0
-    const { ipv4, ipv6 } = this.#pair
-    const drops = (this.#lookAt(ipv4) + this.#lookAt(ipv6)) >>> 0
-    this.lost = (drops - this.#drops) >>> 0
-    this.#drops = drops
+    this.lost = this.#lookAt(this.#pair.ipv4, 0) + this.#lookAt(this.#pair.ipv6, 1)
   }
 
-  /** What was lost at it so far, 32 bits of it. */
-  #lookAt(socket: NativeSocket | undefined): number {
+  /** What was lost at it since the last look. */
+  #lookAt(socket: NativeSocket | undefined, which: number): number {
     if (socket === undefined) return 0
     this.#size[0] = this.#variables.byteLength
     const result = this.#system.getsockopt(socket.fd, SOL_SOCKET, SO_MEMINFO, this.#address, this.#sizeAddress)
@@ -50,6 +48,9 @@ export class ReceiveQueues {
       this.#variables[RECEIVE_BUFFER] as number,
     ]
     this.level = Math.max(this.level, allocated / buffer)
-    return this.#variables[DROPS] as number
+    const drops = this.#variables[DROPS] as number
+    const before = this.#drops[which] as number
+    this.#drops[which] = drops
+    return (drops - before) >>> 0
   }
 }

@@ -26,8 +26,6 @@ const FEWEST = 2
  * for a large one or a train only that first part is copied.
  */
 export class Receiver {
-  /** How many messages have come in by their first byte; they may wrap around. */
-  readonly firstBytes: Uint32Array = new Uint32Array(256)
   readonly sample: SourceSample = new SourceSample()
   readonly #system: SystemCalls
   readonly #context: Context
@@ -116,9 +114,7 @@ export class Receiver {
       if (block.nameLength(i) <= NAME_SIZE_IPV4) name.fill(0, 2)
       else name[1] = 0
       const { remote, local } = this.#book.origin(name, received.local)
-      const first = packet.memory[packet.offset] as number
-      this.firstBytes[first] = (this.firstBytes[first] as number) + 1
-      this.sample.note(first, name)
+      this.sample.note(packet.memory, packet.offset, length, segmentSize, name)
       packet.length = length
       packet.segmentSize = segmentSize
       packet.remote = remote

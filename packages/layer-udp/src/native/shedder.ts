@@ -2,7 +2,7 @@ import type { Clock, Timer, WireShedding } from '@millrace/core'
 import type { SystemCalls } from '@millrace/native'
 import type { SocketPair } from '../pair.ts'
 import { letIn } from './admission-filter.ts'
-import { type Aggregate, aggregatesOf, countOutside } from './aggregates.ts'
+import { AGGREGATES, type Aggregate, aggregatesOf, countOutside } from './aggregates.ts'
 import type { NativeSocket } from './native-socket.ts'
 import { ReceiveQueues } from './receive-queues.ts'
 import type { SourceSample } from './source-sample.ts'
@@ -19,22 +19,28 @@ const EVERYWHERE: readonly Aggregate[] = [
   { family: 4, high: 0, low: 0, length: 0 },
   { family: 6, high: 0, low: 0, length: 0 },
 ]
-/** If such a part of what fills a buffer comes from elsewhere, that is not known any more. */
-const MUCH = 1 / 4
+/** Prefixes at most: those found last, and those that a flood has moved away from, for it may come back. */
+const PREFIXES = 2 * AGGREGATES
+/** If such a part of what fills a buffer comes from elsewhere, it is not known any more where the flood comes from. */
+const MUCH = 1 / 2
+/** For so many milliseconds it is known otherwise. */
+const KNOWN = 5000
+/** Such a part of what can be dealt with may come from elsewhere: so much of a flood is overlooked. */
+const OVERLOOKED = 1 / 4
 /** So many a second are let in at least, whoever else keeps us busy: they may not be what does. */
 const LEAST_PER_SECOND = 1000
 const LEAST_SHARE = 1 / 1024
 /** Of what can be dealt with, the part that is let in while a buffer is being emptied, and then. */
-const WHILE_EMPTYING = 1 / 8
+const WHILE_EMPTYING = 1 / 10
 const AFTERWARDS = 0.8
 const GROWTH = 1.05
+/** A filter is changed for more than this: the kernel compiles it, which takes 0.3 ms. */
+const CHANGE = 1.12
 
 export interface ShedderParts {
   readonly system: SystemCalls
   readonly clock: Clock
   readonly pair: SocketPair<NativeSocket>
-  /** How many datagrams have come in by their first byte. */
-  readonly counts: Uint32Array
   readonly sample: SourceSample
   /** Told how many the kernel has lost. */
   readonly onLost: (count: number) => void
@@ -50,14 +56,17 @@ export class Shedder implements WireShedding {
   readonly #queues: ReceiveQueues
   #kind: readonly number[] = []
   #share = 1
+  /** What the filters have. */
+  #set = 1
   /** The part that can be dealt with, while the buffers are being emptied. */
   #afterwards: number | undefined
   #from = EVERYWHERE
-  /** Clock.now. */
+  /** Clock.now, as the two below. */
+  #knownAt = 0
   #until = Number.NEGATIVE_INFINITY
+  #decidedAt = 0
   #timer: Timer | undefined
   #counted = 0
-  #decidedAt = 0
   #stopped = false
 
   constructor(parts: ShedderParts) {
@@ -73,8 +82,7 @@ export class Shedder implements WireShedding {
     this.#until = this.#parts.clock.now() + BELIEVED
     if (this.#timer !== undefined || this.#stopped) return
     this.#kind = firstBytes
-    this.#from = EVERYWHERE
-    this.#parts.sample.want(firstBytes)
+    this.#forget()
     this.#look()
     this.#begin()
   }
@@ -97,46 +105,77 @@ export class Shedder implements WireShedding {
     this.#timer = undefined
     this.#look()
     const now = this.#parts.clock.now()
-    const taken = this.#count() - this.#counted
-    const perSecond = (taken / (now - this.#decidedAt)) * 1000
+    const taken = (this.#count() - this.#counted) >>> 0
+    const perSecond = 1000 / (now - this.#decidedAt)
     const { level, lost } = this.#queues
-    if (now >= this.#until) this.#grow()
-    else if (level > FULL) {
-      // What waits in the buffer has come too; as long as we empty it, so much is lost that it need not be known.
-      const came = this.#afterwards === undefined ? taken + lost : Math.max(lost / (1 - this.#share), taken)
-      this.#afterwards = (AFTERWARDS * taken) / came
-      if (perSecond > LEAST_PER_SECOND) this.#let(Math.min(this.#share, this.#afterwards * WHILE_EMPTYING), true)
-    } else if (level < EMPTY) this.#grow()
+    if (now >= this.#until || level < EMPTY) this.#grow(lost)
+    else if (level > FULL && taken * perSecond > LEAST_PER_SECOND) {
+      this.#empty(taken, lost)
+      // Of a train the filter sees the first datagram only; nobody honest sends trains of these.
+      if (this.#parts.sample.inTrains * perSecond > LEAST_PER_SECOND) this.#receiveTrains(false)
+    }
+    this.#parts.sample.inTrains = 0
     if (this.#share < 1 || now < this.#until) this.#begin()
     else this.#parts.sample.want([])
   }
 
-  #grow(): void {
-    this.#let(this.#afterwards ?? this.#share * GROWTH)
+  #empty(taken: number, lost: number): void {
+    // What waits in the buffer has come too; as long as we empty it, so much is lost that it need not be known.
+    const came = this.#afterwards === undefined ? taken + lost : Math.max(lost / (1 - this.#set), taken)
+    this.#afterwards = (AFTERWARDS * taken) / came
+    this.#let(Math.min(this.#share, this.#afterwards * WHILE_EMPTYING), true)
+  }
+
+  /** When nothing was lost the flood is over. */
+  #grow(lost: number): void {
+    this.#let(lost === 0 ? 1 : (this.#afterwards ?? this.#share * GROWTH), false)
     this.#afterwards = undefined
   }
 
-  #let(wanted: number, isTooMuch = false): void {
-    const share = Math.min(Math.max(wanted, LEAST_SHARE), 1)
-    const knewFrom = this.#from
-    this.#lookWhereFrom(isTooMuch)
+  #let(wanted: number, isTooMuch: boolean): void {
     const from = this.#from
-    if (share === this.#share && (share === 1 || from === knewFrom)) return
+    const share = Math.min(Math.max(wanted, LEAST_SHARE), 1)
+    if (share < 1) this.#learn(isTooMuch)
     this.#share = share
+    const isSame = from === this.#from && share < this.#set * CHANGE && this.#set < share * CHANGE
+    if (share < 1 ? isSame : this.#set === 1) return
+    this.#set = share
     const { system, pair } = this.#parts
     for (const socket of [pair.ipv4, pair.ipv6]) {
-      if (socket !== undefined) letIn(system, socket, { share, firstBytes: this.#kind, from })
+      if (socket !== undefined) letIn(system, socket, { share, firstBytes: this.#kind, from: this.#from })
     }
+    if (share < 1) return
+    this.#forget()
+    this.#receiveTrains(true)
   }
 
-  /** A sample tells only of what is lost alike: so it is all taken anew when too much comes that is not lost at all. */
-  #lookWhereFrom(isTooMuch: boolean): void {
-    const { sample } = this.#parts
-    if (!sample.isFull) return
-    if (this.#from === EVERYWHERE) this.#from = aggregatesOf(sample)
-    else if (isTooMuch && countOutside(sample, this.#from) > sample.length * MUCH) this.#from = EVERYWHERE
+  /** Where the flood comes from. From time to time all of it is sought again, in a sample that is let in alike. */
+  #learn(isTooMuch: boolean): void {
+    const { sample, clock } = this.#parts
+    // How much can be overlooked is known when a filter has been at work.
+    if (!sample.isFull || this.#set === 1) return
+    const now = clock.now()
+    const isKnown = this.#from !== EVERYWHERE
+    const hasMoved = isKnown && isTooMuch && countOutside(sample, this.#from) > sample.length * MUCH
+    if (!isKnown || hasMoved) {
+      const found = aggregatesOf(sample, OVERLOOKED * Math.min(this.#set, this.#afterwards ?? 1))
+      this.#from = isKnown ? [...found, ...this.#from].slice(0, PREFIXES) : found
+      this.#knownAt = now
+    } else if (!isTooMuch && now - this.#knownAt >= KNOWN) this.#from = EVERYWHERE
     else return
     sample.want(this.#kind)
+  }
+
+  #forget(): void {
+    this.#from = EVERYWHERE
+    this.#parts.sample.want(this.#kind)
+  }
+
+  #receiveTrains(may: boolean): void {
+    const { ipv4, ipv6 } = this.#parts.pair
+    for (const socket of [ipv4, ipv6]) {
+      if (socket?.trains === true) socket.letTrainsIn(may)
+    }
   }
 
   #look(): void {
@@ -146,7 +185,7 @@ export class Shedder implements WireShedding {
 
   #count(): number {
     let count = 0
-    for (const byte of this.#kind) count += this.#parts.counts[byte] as number
+    for (const byte of this.#kind) count += this.#parts.sample.counts[byte] as number
     return count
   }
 }

@@ -4,12 +4,17 @@ import type { SourceList } from './aggregates.ts'
 /** Enough to see eight prefixes. A power of two. */
 const SIZE = 512
 
-/** Remembers where the last datagrams of some kinds came from. */
+/** Counts datagrams by how they begin, and remembers where the last of some kinds came from. */
 export class SourceSample implements SourceList {
+  /** Datagrams by their first byte; of a train only the first, unless its kind is wanted. They may wrap around. */
+  readonly counts: Uint32Array = new Uint32Array(256)
   readonly family: Uint8Array = new Uint8Array(SIZE)
   readonly high: Uint32Array = new Uint32Array(SIZE)
   readonly low: Uint32Array = new Uint32Array(SIZE)
+  /** How many of a wanted kind were not the first of a train. */
+  inTrains = 0
   readonly #wanted = new Uint8Array(256)
+  #wantsAny = false
   #count = 0
 
   get isFull(): boolean {
@@ -24,12 +29,23 @@ export class SourceSample implements SourceList {
   want(firstBytes: readonly number[]): void {
     this.#wanted.fill(0)
     for (const byte of firstBytes) this.#wanted[byte] = 1
+    this.#wantsAny = firstBytes.length > 0
     this.#count = 0
   }
 
-  /** A datagram that begins with this byte has come from this sockaddr_in or sockaddr_in6. */
-  note(firstByte: number, name: Int32Array): void {
-    if (this.#wanted[firstByte] === 0) return
+  /** A datagram, or a train of such as are `segmentSize` bytes long, from this sockaddr_in or sockaddr_in6. */
+  note(memory: Uint8Array, offset: number, length: number, segmentSize: number, name: Int32Array): void {
+    const step = segmentSize > 0 && this.#wantsAny ? segmentSize : length
+    for (let at = 0; at < length; at += step) {
+      const first = memory[offset + at] as number
+      this.counts[first] = (this.counts[first] as number) + 1
+      if (this.#wanted[first] === 0) continue
+      if (at > 0) this.inTrains++
+      this.#remember(name)
+    }
+  }
+
+  #remember(name: Int32Array): void {
     const isIpv4 = ((name[0] as number) & 0xffff) === AF_INET
     const at = this.#count & (SIZE - 1)
     this.family[at] = isIpv4 ? 4 : 6
