@@ -74,25 +74,27 @@ export class Fragmenter {
 
 function write4(to: PooledPacket, packet: IpPacket, from: number, length: number, id: number, more: boolean): void {
   const { view, offset } = to
+  const flag = more ? MORE_4 : 0
   to.length = 20 + length
   copy(to, offset, packet, packet.offset, 20)
   copy(to, offset + 20, packet, packet.offset + 20 + from, length)
   view.setUint16(offset + 2, to.length)
   view.setUint16(offset + 4, id)
-  view.setUint16(offset + 6, (more ? MORE_4 : 0) | (from >>> 3))
+  view.setUint16(offset + 6, flag | (from >>> 3))
   view.setUint16(offset + 10, 0)
   view.setUint16(offset + 10, checksum(view, offset, 20))
 }
 
 function write6(to: PooledPacket, packet: IpPacket, from: number, length: number, id: number, more: boolean): void {
   const { view, offset } = to
+  const flag = more ? MORE_6 : 0
   to.length = 48 + length
   copy(to, offset, packet, packet.offset, 40)
   copy(to, offset + 48, packet, packet.offset + 40 + from, length)
   view.setUint16(offset + 4, 8 + length)
   view.setUint8(offset + 6, FRAGMENT)
   view.setUint16(offset + 40, packet.protocol << 8)
-  view.setUint16(offset + 42, from | (more ? MORE_6 : 0))
+  view.setUint16(offset + 42, from | flag)
   view.setUint32(offset + 44, id)
 }
 

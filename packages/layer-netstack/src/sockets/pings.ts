@@ -1,7 +1,8 @@
-import { errnoName, Readiness, type SystemCalls } from '@millrace/native'
+import { errnoName, type SystemCalls } from '@millrace/native'
 import type { EgressAddress } from '../egress/egress-options.ts'
 import { isSame } from '../ip/same-bytes.ts'
 import { PingMemory, PingSocket } from './ping-socket.ts'
+import { Waiter } from './waiter.ts'
 
 /** A request on its way. */
 interface Request {
@@ -26,14 +27,12 @@ const TURN = 256
  */
 export class Pings {
   readonly #sockets: ReadonlyMap<EgressAddress, PingSocket>
-  readonly #readiness: Readiness
+  readonly #waiter: Waiter
   readonly #listener: ReplyListener
   readonly #now: () => number
   /** By our sequence number, the oldest first. */
   readonly #requests = new Map<number, Request>()
   #sequence: number
-  #onQuiet: (() => void) | undefined
-  readonly #onReady = (): void => this.#look()
 
   /** The pings of these egress addresses; or why the system allows none: the name of an error. */
   static open(
@@ -54,19 +53,19 @@ export class Pings {
       for (const open of sockets.values()) open.close()
       return errnoName(socket)
     }
-    const readiness = new Readiness(system, ...[...sockets.values()].map(({ fd }) => fd))
-    return new Pings(sockets, readiness, listener, now, firstSequence)
+    return new Pings(system, sockets, listener, now, firstSequence)
   }
 
   private constructor(
+    system: SystemCalls,
     sockets: ReadonlyMap<EgressAddress, PingSocket>,
-    readiness: Readiness,
     listener: ReplyListener,
     now: () => number,
     firstSequence: number,
   ) {
     this.#sockets = sockets
-    this.#readiness = readiness
+    const descriptors = [...sockets.values()].map(({ fd }) => fd)
+    this.#waiter = new Waiter(system, descriptors, () => this.#look())
     this.#listener = listener
     this.#now = now
     this.#sequence = firstSequence & 0xffff
@@ -86,32 +85,22 @@ export class Pings {
     this.#forget()
     this.#requests.delete(this.#sequence)
     this.#requests.set(this.#sequence, { flow, sequence, egress, destination, expires: this.#now() + LIFETIME })
-    if (!this.#readiness.waiting) this.#readiness.wait(this.#onReady)
+    this.#waiter.wait()
     return undefined
   }
 
   /** Resolves when all is closed. */
   async close(): Promise<void> {
     this.#requests.clear()
-    if (this.#readiness.waiting) {
-      await new Promise<void>((resolve) => {
-        this.#onQuiet = resolve
-        this.#readiness.wake()
-      })
-    }
-    this.#readiness.close()
+    await this.#waiter.stop()
     for (const socket of this.#sockets.values()) socket.close()
   }
 
   #look(): void {
-    if (this.#onQuiet !== undefined) {
-      this.#onQuiet()
-      return
-    }
     for (const [egress, socket] of this.#sockets) this.#receive(egress, socket)
     this.#forget()
     // What has come in is not waited for any longer.
-    if (this.#requests.size > 0) this.#readiness.wait(this.#onReady)
+    if (this.#requests.size > 0) this.#waiter.wait()
   }
 
   #receive(egress: EgressAddress, socket: PingSocket): void {

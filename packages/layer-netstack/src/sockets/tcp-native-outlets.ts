@@ -6,7 +6,6 @@ import {
   EPOLLRDHUP,
   EpollSet,
   errnoName,
-  Readiness,
   type SystemCalls,
 } from '@millrace/native'
 import type { Tcp } from '../tcp/tcp.ts'
@@ -14,6 +13,7 @@ import { NativeDialler } from './tcp-native-dialler.ts'
 import { NativeTcpOutlet, type NativeTcpOutletParts } from './tcp-native-outlet.ts'
 import { NativeStream } from './tcp-native-stream.ts'
 import type { DialFailure, TcpOutlet, TcpOutletOwner, TcpOutletParts, TcpOutlets } from './tcp-outlet.ts'
+import { Waiter } from './waiter.ts'
 
 /** Bytes received before other work of the process gets its turn. */
 const ROUND_SIZE = 256 * 1024
@@ -30,7 +30,7 @@ export class NativeTcpOutlets implements TcpOutlets {
   readonly #wake: () => void
   readonly #dialler: NativeDialler
   readonly #set: EpollSet
-  readonly #readiness: Readiness
+  readonly #waiter: Waiter
   /** By their numbers. */
   readonly #outlets = new Map<number, NativeTcpOutlet>()
   #number = 0
@@ -39,12 +39,9 @@ export class NativeTcpOutlets implements TcpOutlets {
   #last: NativeTcpOutlet | undefined
   #isWorking = false
   #isScheduled = false
-  #isStopping = false
-  #onQuiet: (() => void) | undefined
-  readonly #onReady = (): void => this.#look()
   readonly #onTurn = (): void => {
     this.#isScheduled = false
-    if (!this.#isStopping) this.#work()
+    if (!this.#waiter.isStopping) this.#work()
   }
 
   /** Throws an EnvironmentError where the system has no descriptors left. */
@@ -52,7 +49,7 @@ export class NativeTcpOutlets implements TcpOutlets {
     this.#wake = wake
     this.#dialler = new NativeDialler(system, keepaliveIdle)
     this.#set = new EpollSet(system)
-    this.#readiness = new Readiness(system, this.#set.fd)
+    this.#waiter = new Waiter(system, [this.#set.fd], () => this.#look())
     this.#parts = {
       system,
       dialler: this.#dialler,
@@ -73,27 +70,16 @@ export class NativeTcpOutlets implements TcpOutlets {
       outlet.cancel()
       return { code: errnoName(watched), isAddress: false }
     }
-    this.#wait()
+    this.#waiter.wait()
     return outlet
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true
-    if (this.#readiness.waiting) {
-      await new Promise<void>((resolve) => {
-        this.#onQuiet = resolve
-        this.#readiness.wake()
-      })
-    }
-    this.#readiness.close()
+    await this.#waiter.stop()
     this.#set.close()
   }
 
   #look(): void {
-    if (this.#onQuiet !== undefined) {
-      this.#onQuiet()
-      return
-    }
     this.#isWorking = true
     const count = this.#set.look()
     for (let i = 0; i < count; i++) {
@@ -103,7 +89,7 @@ export class NativeTcpOutlets implements TcpOutlets {
       this.#enqueue(outlet)
     }
     this.#work()
-    this.#wait()
+    if (this.#outlets.size > 0) this.#waiter.wait()
   }
 
   #work(): void {
@@ -123,14 +109,9 @@ export class NativeTcpOutlets implements TcpOutlets {
 
   /** Those that are still ready have their turn when others have had theirs. */
   #schedule(): void {
-    if (this.#first === undefined || this.#isScheduled || this.#isWorking || this.#isStopping) return
+    if (this.#first === undefined || this.#isScheduled || this.#isWorking || this.#waiter.isStopping) return
     this.#isScheduled = true
     setImmediate(this.#onTurn)
-  }
-
-  #wait(): void {
-    if (this.#outlets.size === 0 || this.#readiness.waiting || this.#isStopping) return
-    this.#readiness.wait(this.#onReady)
   }
 
   #enqueue(outlet: NativeTcpOutlet): void {

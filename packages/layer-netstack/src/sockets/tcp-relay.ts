@@ -2,19 +2,21 @@ import type { Clock } from '@millrace/core'
 import type { FlowEnd } from '../egress/flow-metrics.ts'
 import type { CloseCause, TcpListener } from '../tcp/listener.ts'
 import type { Tcp } from '../tcp/tcp.ts'
+import { Deadlines } from './deadlines.ts'
 import { ADDRESS_FAILED, answerTo, endOfClient, endOfDial } from './flow-end.ts'
 import type { FlowGate } from './flow-gate.ts'
-import { Lingering } from './lingering.ts'
 import { MemoryPressure } from './memory-pressure.ts'
 import { rejectionFor } from './refusal.ts'
 import { TcpFlow } from './tcp-flow.ts'
 import type { TcpFlowOwner } from './tcp-flow-owner.ts'
 import type { DialFailure, TcpOutlets } from './tcp-outlet.ts'
 import type { TcpRelayOptions, TcpRelayParts } from './tcp-relay-parts.ts'
+import { tcpRequest } from './tcp-request.ts'
 
-const TCP = 6
 /** Source ports tried for one flow: one may be another program's, or rest in the system. */
 const PORT_TRIES = 8
+/** How long what a client has sent may wait for a server that takes nothing, once both have ended. Milliseconds. */
+const LINGER = 300_000
 
 /**
  * Relays the connections of clients to sockets. It dials first, and answers the client's SYN when the server has answered:
@@ -26,15 +28,15 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   readonly #wake: () => void
   readonly #gate: FlowGate
   readonly #clock: Clock
-  readonly #dialTimeout: number
   readonly #pressure: MemoryPressure
   /** By the handle of the connection to the client. */
   readonly #flows = new Map<number, TcpFlow>()
-  /** Those whose server has not answered yet, the oldest first. */
-  readonly #dialling = new Set<TcpFlow>()
+  /** Those whose server has not answered yet. */
+  readonly #dialling: Deadlines<TcpFlow>
   /** All that have a socket. */
   readonly #sockets = new Set<TcpFlow>()
-  readonly #lingering = new Lingering<TcpFlow>()
+  /** Those of which nothing is left but what the server does not take. */
+  readonly #lingering = new Deadlines<TcpFlow>(LINGER)
   #isStopped = false
   #onClosed: (() => void) | undefined
 
@@ -44,15 +46,13 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
     this.#wake = wake
     this.#gate = gate
     this.#clock = clock
-    this.#dialTimeout = dialTimeout
+    this.#dialling = new Deadlines(dialTimeout)
     this.#pressure = new MemoryPressure(tcp, outlets, memory)
   }
 
   /** When to call `advance`, milliseconds, or Infinity. */
   get deadline(): number {
-    const deadline = Math.min(this.#pressure.deadline, this.#lingering.deadline)
-    for (const flow of this.#dialling) return Math.min(deadline, flow.dialledAt + this.#dialTimeout)
-    return deadline
+    return Math.min(this.#pressure.deadline, this.#lingering.next, this.#dialling.next)
   }
 
   /** Ends the dials that have lasted too long, flows that keep the memory from others, and those nobody waits for. */
@@ -64,8 +64,7 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
       this.#abort(flow, 'idle')
       flow.reset()
     }
-    for (const flow of this.#dialling) {
-      if (flow.dialledAt + this.#dialTimeout > now) return
+    for (let flow = this.#dialling.take(now); flow !== undefined; flow = this.#dialling.take(now)) {
       flow.cancel()
       this.#giveUp(flow, 'ETIMEDOUT')
     }
@@ -74,19 +73,8 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
   incoming(handle: number): void {
     const ends = this.#tcp.endpoints(handle)
     if (ends === undefined) return
-    const { names } = this.#gate
-    const isService = names?.isAt(ends.localAddress, ends.localPort) === true
-    const request = {
-      protocol: TCP,
-      family: ends.version,
-      client: ends.remoteAddress,
-      destination: isService ? names.address : ends.localAddress,
-      port: isService ? names.port : ends.localPort,
-      peer: ends.peer,
-      isService,
-    }
     const now = this.#clock.now()
-    const grant = this.#gate.admit(request, now)
+    const grant = this.#gate.admit(tcpRequest(ends, this.#gate.names), now)
     if (typeof grant === 'string') {
       this.#tcp.reject(handle, rejectionFor(grant))
       return
@@ -94,7 +82,7 @@ export class TcpRelay implements TcpListener, TcpFlowOwner {
     this.#pressure.notice(now)
     const flow = new TcpFlow(this, handle, grant, now)
     this.#flows.set(handle, flow)
-    this.#dialling.add(flow)
+    this.#dialling.add(flow, now)
     this.#dial(flow)
   }
 

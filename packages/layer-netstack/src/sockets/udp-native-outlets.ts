@@ -1,5 +1,5 @@
 import { release } from 'node:os'
-import { EpollSet, Readiness, type SystemCalls, soundOffloads } from '@millrace/native'
+import { EpollSet, type SystemCalls, soundOffloads } from '@millrace/native'
 import type { FlowGrant } from './flow-grant.ts'
 import { NativeOutlet, type NativeOutletParts } from './udp-native-outlet.ts'
 import { NativeReceiver } from './udp-native-receiver.ts'
@@ -13,6 +13,7 @@ import {
   type UdpOutlet,
   type UdpOutlets,
 } from './udp-outlet.ts'
+import { Waiter } from './waiter.ts'
 
 /** How native outlets are made. */
 export interface NativeOutletsOptions {
@@ -36,13 +37,10 @@ export class NativeOutlets implements UdpOutlets {
   readonly #sender: NativeSender
   readonly #receiver: NativeReceiver
   readonly #set: EpollSet
-  readonly #readiness: Readiness
+  readonly #waiter: Waiter
   /** By descriptor. */
   readonly #outlets = new Map<number, NativeOutlet>()
-  #isStopping = false
-  #onQuiet: (() => void) | undefined
   readonly #mayReceiveTrains: boolean
-  readonly #onReady = (): void => this.#look()
 
   /** Throws an EnvironmentError where the system has no descriptors left. */
   constructor(system: SystemCalls, { buffers, offload, memory, drop }: NativeOutletsOptions) {
@@ -50,7 +48,7 @@ export class NativeOutlets implements UdpOutlets {
     this.#sender = new NativeSender(system, memory, offload.send && sound.send, drop)
     this.#receiver = new NativeReceiver(system)
     this.#set = new EpollSet(system)
-    this.#readiness = new Readiness(system, this.#set.fd)
+    this.#waiter = new Waiter(system, [this.#set.fd], () => this.#look())
     this.#mayReceiveTrains = offload.receive && sound.receive
     this.#parts = {
       system,
@@ -75,7 +73,7 @@ export class NativeOutlets implements UdpOutlets {
       return 'descriptors-exhausted'
     }
     this.#outlets.set(outlet.fd, outlet)
-    this.#wait()
+    this.#waiter.wait()
     return outlet
   }
 
@@ -88,33 +86,17 @@ export class NativeOutlets implements UdpOutlets {
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true
-    if (this.#readiness.waiting) {
-      await new Promise<void>((resolve) => {
-        this.#onQuiet = resolve
-        this.#readiness.wake()
-      })
-    }
-    this.#readiness.close()
+    await this.#waiter.stop()
     this.#set.close()
   }
 
   #look(): void {
-    if (this.#onQuiet !== undefined) {
-      this.#onQuiet()
-      return
-    }
     const count = this.#set.look()
     let left = ROUND_SIZE
     for (let i = 0; i < count && left > 0; i++) {
       const outlet = this.#outlets.get(this.#set.at(i))
       if (outlet !== undefined) left -= this.#receiver.receive(outlet)
     }
-    this.#wait()
-  }
-
-  #wait(): void {
-    if (this.#outlets.size === 0 || this.#readiness.waiting || this.#isStopping) return
-    this.#readiness.wait(this.#onReady)
+    if (this.#outlets.size > 0) this.#waiter.wait()
   }
 }

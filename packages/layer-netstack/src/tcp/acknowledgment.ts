@@ -50,7 +50,7 @@ function updateWindow(c: Connection, { sequence, acknowledgment, window, flags }
   if (isAfter(c.sndWl1, sequence) || (c.sndWl1 === sequence && isAfter(c.sndWl2, acknowledgment))) return false
   const before = c.sndWnd
   // The window of a SYN is not scaled (RFC 7323 §2.2).
-  c.sndWnd = (flags & SYN) !== 0 ? window : window * 2 ** c.sndShift
+  c.sndWnd = (flags & SYN) !== 0 ? window : window << c.sndShift
   c.sndWl1 = sequence
   c.sndWl2 = acknowledgment
   if (c.sndWnd > c.largestWindow) c.largestWindow = c.sndWnd

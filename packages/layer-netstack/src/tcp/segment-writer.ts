@@ -74,8 +74,8 @@ export class SegmentWriter {
     const offered = Math.max(distance(c.rcvNxt, c.rcvEdge), 0)
     const window = space - offered >= Math.min(size / 2, c.rcvMss) ? space : offered
     const shift = isSyn ? 0 : c.rcvShift
-    const field = Math.min(Math.floor(window / 2 ** shift), 0xffff)
-    const edge = (c.rcvNxt + field * 2 ** shift) | 0
+    const field = Math.min(window >>> shift, 0xffff)
+    const edge = (c.rcvNxt + (field << shift)) | 0
     if (distance(c.rcvEdge, edge) > 0) c.rcvEdge = edge
     return field
   }

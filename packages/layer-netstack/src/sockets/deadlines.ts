@@ -1,13 +1,16 @@
-/** How long what a client has sent may wait for a server that takes nothing, once both have ended. Milliseconds. */
-const LINGER = 300_000
-
-/** Flows of which nothing is left but what the server does not take. */
-export class Lingering<Flow> {
+/** Flows that may wait for a certain time, the same for all. */
+export class Deadlines<Flow> {
+  readonly #time: number
   /** Until when, in this order. */
   readonly #flows = new Map<Flow, number>()
 
+  /** `time` in milliseconds. */
+  constructor(time: number) {
+    this.#time = time
+  }
+
   /** When the first has waited long enough, milliseconds, or Infinity. */
-  get deadline(): number {
+  get next(): number {
     for (const until of this.#flows.values()) return until
     return Number.POSITIVE_INFINITY
   }
@@ -15,7 +18,7 @@ export class Lingering<Flow> {
   /** One waits from now on, whether or not it did before. */
   add(flow: Flow, now: number): void {
     this.#flows.delete(flow)
-    this.#flows.set(flow, now + LINGER)
+    this.#flows.set(flow, now + this.#time)
   }
 
   delete(flow: Flow): void {
