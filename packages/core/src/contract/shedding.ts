@@ -7,8 +7,8 @@ import { type Token, token } from '../runtime/runtime.ts'
 export interface WireShedding {
   /**
    * There are too many datagrams that begin with one of these bytes. For the next two seconds, while more comes in than is
-   * dealt with, a random part of them may be lost, and none of the others; the wire counts them. Better none of those from
-   * where the flood does not come. May be called with every batch.
+   * dealt with, a random part of them may be lost, and none of the others; the wire counts them. A wire that can tell loses
+   * only those that come from where the flood does. May be called with every batch.
    */
   overloaded(firstBytes: readonly number[]): void
 }
