@@ -22,6 +22,8 @@ export interface NatSettings {
   readonly hairpin: boolean
   readonly otherProtocols: boolean
   readonly passesIpv6: boolean
+  /** Whether packets of the inside come with identifications. */
+  readonly hasIds: boolean
   readonly ports: PortRange
   readonly portBlocks: BlockSize | undefined
   readonly portBlockLog: LineLogOptions | undefined
@@ -84,6 +86,7 @@ export function readOptions(options: NatOptions): NatSettings {
     hairpin: options.hairpin ?? true,
     otherProtocols: options.otherProtocols ?? false,
     passesIpv6: oneOf('ipv6', options.ipv6 ?? 'refuse', ['refuse', 'pass']) === 'pass',
+    hasIds: true,
     ports,
     portBlocks: readBlocks(options, ports, pool.addresses, endpoints),
     portBlockLog: readLog('portBlockLogRate', options.portBlockLog, options.portBlockLogRate),

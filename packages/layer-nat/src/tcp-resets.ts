@@ -75,10 +75,13 @@ function write(view: DataView, ip: number, packet: IpPacket): void {
   const acknowledges = (flags & ACK) !== 0
   const data = offset + length - transport - tcpHeaderLength(packet)
   const span = data + ((flags & SYN) !== 0 ? 1 : 0) + ((flags & FIN) !== 0 ? 1 : 0)
+  const sequence = acknowledges ? from.getUint32(transport + 8) : 0
+  const acknowledged = acknowledges ? 0 : from.getUint32(transport + 4) + span
+  const control = 0x5000 | RST | (acknowledges ? 0 : ACK)
   view.setUint32(tcp, (destinationPort << 16) | sourcePort)
-  view.setUint32(tcp + 4, acknowledges ? from.getUint32(transport + 8) : 0)
-  view.setUint32(tcp + 8, acknowledges ? 0 : from.getUint32(transport + 4) + span)
-  view.setUint32(tcp + 12, (0x5000 | RST | (acknowledges ? 0 : ACK)) << 16)
+  view.setUint32(tcp + 4, sequence)
+  view.setUint32(tcp + 8, acknowledged)
+  view.setUint32(tcp + 12, control << 16)
   view.setUint32(tcp + 16, 0)
   view.setUint16(tcp + 16, checksum(view, tcp, 20, pseudoHeaderSum4(view, ip, TCP, 20)))
 }

@@ -21,6 +21,8 @@ export interface TranslatorOptions extends HopOptions {
   readonly addresses: readonly number[]
   readonly hairpin: boolean
   readonly otherProtocols: boolean
+  /** Whether packets of the inside come with identifications. */
+  readonly hasIds: boolean
 }
 
 /**
@@ -45,7 +47,7 @@ export class Translator {
     this.#hairpin = options.hairpin
     this.#otherProtocols = options.otherProtocols
     this.#hop = new Hop(options)
-    this.#upPath = new UpPath(table, this.#hop, ids)
+    this.#upPath = new UpPath(table, this.#hop, ids, options.hasIds)
     this.#downPath = new DownPath(table, this.#hop)
   }
 

@@ -20,14 +20,16 @@ export class UpPath {
   readonly #view: SessionView
   readonly #hop: Hop
   readonly #ids: IpIds
+  readonly #hasIds: boolean
 
-  constructor(table: NatTable, hop: Hop, ids: IpIds) {
+  constructor(table: NatTable, hop: Hop, ids: IpIds, hasIds: boolean) {
     this.#table = table
     this.#lookups = table.lookups
     this.#timers = table.timers
     this.#view = table.view
     this.#hop = hop
     this.#ids = ids
+    this.#hasIds = hasIds
   }
 
   tcp(packet: IpPacket): string | undefined {
@@ -78,14 +80,15 @@ export class UpPath {
     if (match.session >= 0 && peer !== undefined && !this.#table.isOwnedBy(match.session, peer)) {
       return 'icmp-error-of-other-peer'
     }
-    rewriteError(packet, match, true, this.#pass(packet))
+    rewriteError(packet, match, true, this.#pass(packet, match.address))
     return undefined
   }
 
-  /** One-to-one: the address alone. It shares its outside address with nobody, so its identifications stay. */
+  /** One-to-one: the address alone. It shares its outside address with nobody, so identifications that it has stay. */
   readdress(packet: IpPacket, address: number): void {
-    const { view, offset, transport } = packet
-    rewriteAddressOnly(view, offset, transport, offset + packet.length, SOURCE, address, this.#hop.pass(packet))
+    const { view, offset, transport, isFragment } = packet
+    const change = this.#hasIds || isFragment ? this.#hop.pass(packet) : this.#pass(packet, address)
+    rewriteAddressOnly(view, offset, transport, offset + packet.length, SOURCE, address, change)
   }
 
   #open(packet: IpPacket, port: number, remotePort: number, inbound: boolean): string | undefined {
@@ -97,16 +100,18 @@ export class UpPath {
     const { session, address, port } = this.#lookups.match
     const { view, offset, transport, segmentSize, length } = packet
     if (session >= 0) this.#view.count(session, true, packet.segments, length)
-    const change = this.#pass(packet)
+    const change = this.#pass(packet, address)
     rewriteEnd(view, offset, transport, offset + length, SOURCE, address, port, segmentSize > 0, change)
   }
 
-  /** One hop less, and an identification of its own for what may be in fragments. Returns the change of the IP header's sum. */
-  #pass(packet: IpPacket): number {
+  /**
+   * One hop less, and for what may be in fragments an identification that is unique behind `address`. Returns the change of
+   * the IP header's sum.
+   */
+  #pass(packet: IpPacket, address: number): number {
     const change = this.#hop.pass(packet)
     if (!isNonAtomic(packet)) return change
     const { view, offset, protocol, segments } = packet
-    const { address } = this.#lookups.match
     return change + setId(view, offset, this.#ids.next(address, destinationOf(packet), protocol, segments))
   }
 }

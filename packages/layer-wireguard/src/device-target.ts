@@ -40,8 +40,8 @@ export class DeviceTarget implements UapiTarget {
     return (function* () {
       for (const peer of peers) {
         if (peer.removed) continue
-        const { publicKey, presharedKey, endpoint, latestHandshake, sentBytes, receivedBytes, timers } = peer
-        const persistentKeepalive = timers.persistentKeepaliveInterval / 1000
+        const { publicKey, presharedKey, endpoint, latestHandshake, sentBytes, receivedBytes } = peer
+        const persistentKeepalive = peer.persistentKeepaliveInterval / 1000
         const prefixes = allowedIps.prefixesOf(peer)
         const counters = { latestHandshake, sentBytes, receivedBytes, persistentKeepalive }
         yield { publicKey, presharedKey, endpoint, allowedIps: prefixes, ...counters }
@@ -83,15 +83,15 @@ export class DeviceTarget implements UapiTarget {
     this.#parts.withDevice((device) => {
       if (device.isOwnKey(publicKey)) return
       const id = encodeKey(publicKey)
-      const presharedKey = new Uint8Array(32)
       const nothing = {
         name: undefined,
+        presharedKey: undefined,
         endpoint: undefined,
         endpointName: undefined,
         allowedIps: [],
         persistentKeepalive: 0,
       }
-      device.addPeer({ publicKey, id, presharedKey, ...nothing })
+      device.addPeer({ publicKey, id, ...nothing })
     })
   }
 

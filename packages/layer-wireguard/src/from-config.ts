@@ -1,5 +1,6 @@
 import { formatPrefix } from '@millrace/core'
 import type { ParsedConfig } from './config/config.ts'
+import { formatHostPort } from './config/format-host-port.ts'
 import { encodeKey } from './keys.ts'
 import type { PeerOptions } from './options.ts'
 
@@ -14,13 +15,9 @@ export function optionsFromConfig(config: ParsedConfig): {
     allowedIps: allowedIps.map(formatPrefix),
     persistentKeepalive,
     ...(presharedKey === undefined ? {} : { presharedKey: encodeKey(presharedKey) }),
-    ...(endpoint === undefined ? {} : { endpoint: withPort(endpoint.host, endpoint.port) }),
+    ...(endpoint === undefined ? {} : { endpoint: formatHostPort(endpoint) }),
     ...(name === undefined ? {} : { name }),
   }))
   const { privateKey, mtu } = config.interface
   return { privateKey, peers, ...(mtu === undefined ? {} : { mtu }) }
-}
-
-function withPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

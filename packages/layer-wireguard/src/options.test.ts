@@ -1,6 +1,6 @@
 import { ConfigurationError, formatPrefix } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
-import { generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.ts'
+import { decodeKey, generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.ts'
 import { type PeerOptions, parsePeer, parsePeerChanges } from './options.ts'
 import { type WireguardOptions, wireguard } from './wireguard.ts'
 
@@ -13,7 +13,7 @@ test('what is not given has its default', () => {
     publicKey: Uint8Array.from(Buffer.from(publicKey, 'base64')),
     id: publicKey,
     name: undefined,
-    presharedKey: new Uint8Array(32),
+    presharedKey: undefined,
     endpoint: undefined,
     allowedIps: [],
     persistentKeepalive: 0,
@@ -26,7 +26,7 @@ test('everything that can be given', () => {
   const allowedIps = ['10.0.0.77/24', 'fd00::/64', '10.0.1.1']
   const parsed = parsePeer({ ...peer, presharedKey, endpoint, allowedIps, persistentKeepalive: 25 })
   expect(parsed).toMatchObject({ name: 'laptop', persistentKeepalive: 25 })
-  expect(Buffer.from(parsed.presharedKey).toString('base64')).toBe(presharedKey)
+  expect(parsed.presharedKey).toEqual(decodeKey(presharedKey, 'presharedKey'))
   expect(`${parsed.endpoint}`).toBe(endpoint)
   expect(parsed.allowedIps.map(formatPrefix)).toEqual(['10.0.0.0/24', 'fd00::/64', '10.0.1.1/32'])
 })

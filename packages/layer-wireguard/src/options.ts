@@ -27,7 +27,7 @@ export interface ParsedPeer {
   readonly publicKey: Uint8Array
   readonly id: string
   readonly name: string | undefined
-  readonly presharedKey: Uint8Array
+  readonly presharedKey: Uint8Array | undefined
   readonly endpoint: SocketAddress | undefined
   /** Where the endpoint is a name, still to be looked up. */
   readonly endpointName: HostPort | undefined
@@ -45,7 +45,7 @@ export function parsePeer(options: PeerOptions): ParsedPeer {
     publicKey,
     id: encodeKey(publicKey),
     name: options.name,
-    presharedKey: changes.presharedKey ?? new Uint8Array(32),
+    presharedKey: changes.presharedKey,
     endpoint: changes.endpoint,
     endpointName: changes.endpointName,
     allowedIps: changes.allowedIps ?? [],

@@ -67,7 +67,7 @@ export class PeerSet {
       publicKey: peer.id,
       endpoint: peer.endpoint?.toString(),
       allowedIps: this.#allowedIps.prefixesOf(peer).map(formatPrefix),
-      persistentKeepalive: peer.timers.persistentKeepaliveInterval / 1000,
+      persistentKeepalive: peer.persistentKeepaliveInterval / 1000,
       latestHandshake: peer.latestHandshake || undefined,
       receivedBytes: peer.receivedBytes,
       sentBytes: peer.sentBytes,

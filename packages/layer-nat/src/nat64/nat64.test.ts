@@ -104,16 +104,19 @@ describe('nat64', () => {
     )
   })
 
-  test('small packets of a one-to-one address have identifications (RFC 7915 §5.1)', async () => {
+  test.each([
+    ['a shared address', 'fd00::2'],
+    ['a one-to-one address', 'fd00::9'],
+  ])('small packets of %s have identifications (RFC 7915 §5.1)', async (_what, inside) => {
     const rig = await start({ staticAddresses: [{ inside: 'fd00::9', outside: '203.0.113.9' }] })
-    const idOf = (source: string): number => {
-      rig.up(packetFromText(`UDP [${source}]:5000 > [${seven}]:53`))
+    const nextId = (): number => {
+      rig.up(packetFromText(`UDP [${inside}]:5000 > [${seven}]:53`))
       const { bytes } = rig.take()[0]!
       const view = new DataView(bytes.buffer, bytes.byteOffset)
       expect(view.getUint16(6)).toBe(0)
       return view.getUint16(4)
     }
-    const ids = Array.from({ length: 3 }, () => idOf('fd00::9'))
+    const ids = Array.from({ length: 3 }, nextId)
     expect(ids).toEqual([0, 1, 2].map((i) => (ids[0]! + i) & 0xffff))
     expect(ids).not.toEqual([0, 1, 2])
   })

@@ -1,6 +1,5 @@
 import { type IpPacket, parseAddress } from '@millrace/core'
 import { AddressSet, isMartian } from '../classify.ts'
-import type { IpIds } from '../ip-ids.ts'
 import { type NatLayer, StatefulNat } from '../nat-layer.ts'
 import { ICMP } from '../protocols.ts'
 import { type RecordAddresses, readIpv4 } from '../record-addresses.ts'
@@ -68,7 +67,7 @@ function planOf(options: Nat64Options): TranslationPlan {
     isOutside6: false,
     avoid: new Set([...outside, GATEWAY_NUMBER]),
     settings,
-    translation: (hosts, _settings, ids) => new Nat64Translation(hosts, ids, prefix, outside, gateway, mtu),
+    translation: (hosts) => new Nat64Translation(hosts, prefix, outside, gateway, mtu),
   }
 }
 
@@ -81,7 +80,6 @@ class Nat64Translation implements Translation {
 
   constructor(
     hosts: Hosts,
-    ids: IpIds,
     prefix: EmbeddedAddresses,
     outside: readonly number[],
     gateway: string | undefined,
@@ -95,7 +93,6 @@ class Nat64Translation implements Translation {
     this.#outside = new AddressSet(outside)
     this.toIpv4 = new ToIpv4({
       icmp,
-      ids,
       codecs: { source: hosts, destination: prefix, quotedSource: prefix, quotedDestination: hosts.known },
     })
     this.toIpv6 = new ToIpv6({

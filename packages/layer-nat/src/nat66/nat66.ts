@@ -84,7 +84,7 @@ class Nat66Translation implements Translation {
     const codecs = { source: hosts, destination: hosts, quotedSource: known, quotedDestination: known }
     this.#hosts = hosts
     this.#outside = new AddressSet([...addresses, ...staticAddresses.map(({ outside }) => outside)])
-    this.toIpv4 = new ToIpv4({ codecs, icmp })
+    this.toIpv4 = new ToIpv4({ codecs, icmp, andBack: true })
     // No router fragments IPv6: what is too big has been answered.
     this.toIpv6 = new ToIpv6({ codecs, icmp, mtu: Number.POSITIVE_INFINITY, andBack: true })
     const read = (text: string): number => hosts.readText(text)

@@ -1,5 +1,4 @@
 import { checksum, type IpPacket, onesComplementSum, parseIp, pseudoHeaderSum6 } from '@millrace/core'
-import type { IpIds } from '../ip-ids.ts'
 import { ICMP } from '../protocols.ts'
 import type { AddressCodecs } from './codec.ts'
 import {
@@ -24,15 +23,15 @@ const MINIMUM_QUOTE = 128
 export class ErrorToIpv4 {
   readonly #codecs: AddressCodecs
   readonly #icmp: IcmpCodec
-  readonly #ids: IpIds | undefined
+  readonly #andBack: boolean
   readonly #quoted = new Ipv6Headers()
   readonly #head = new IcmpHead()
 
-  /** Without `ids` nothing may be fragmented. */
-  constructor(codecs: AddressCodecs, icmp: IcmpCodec, ids?: IpIds) {
+  /** `andBack`: nothing may be fragmented. */
+  constructor(codecs: AddressCodecs, icmp: IcmpCodec, andBack: boolean) {
     this.#codecs = codecs
     this.#icmp = icmp
-    this.#ids = ids
+    this.#andBack = andBack
   }
 
   /** The quoted transport stays where it is, and all before it moves up to it. */
@@ -85,9 +84,8 @@ export class ErrorToIpv4 {
     const innerClass = (view.getUint32(quote) >>> 20) & 0xff
     const innerTtl = view.getUint8(quote + 7)
     const innerId = fragment === 0 ? 0 : view.getUint16(fragment + 6)
-    const ids = this.#ids
     const innerLength = Math.min(stated + 20, 0xffff)
-    const stays = fragment === 0 && (ids === undefined || innerLength > MAY_BE_FRAGMENTED)
+    const stays = fragment === 0 && (this.#andBack || innerLength > MAY_BE_FRAGMENTED)
     const innerFlags = (stays ? DONT_FRAGMENT : 0) | ((word & 1) === 0 ? 0 : MORE_FRAGMENTS)
     const protocol4 = protocol === ICMPV6 ? ICMP : protocol
     writeIpv4Header(
@@ -107,10 +105,8 @@ export class ErrorToIpv4 {
     writeHead(view, icmp, head, words4)
     view.setUint16(icmp + 2, checksum(view, icmp, end - icmp))
     const ip = icmp - 20
-    const mayBeFragmented = ids !== undefined && end - ip <= MAY_BE_FRAGMENTED
-    const id = mayBeFragmented ? ids.next(source, destination, ICMP, 1) : 0
-    const flags = mayBeFragmented ? 0 : DONT_FRAGMENT
-    writeIpv4Header(view, ip, trafficClass, end - ip, id, flags, ttl, ICMP, source, destination)
+    const flags = this.#andBack || end - ip > MAY_BE_FRAGMENTED ? DONT_FRAGMENT : 0
+    writeIpv4Header(view, ip, trafficClass, end - ip, 0, flags, ttl, ICMP, source, destination)
     packet.offset = ip
     packet.length = end - ip
     return parseIp(packet)

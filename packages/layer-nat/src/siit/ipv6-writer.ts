@@ -26,9 +26,10 @@ export class Ipv6Writer {
 
   /** Adds a fragment header. `units` of 8 bytes lie before it. */
   fragment(units: number, moreFragments: boolean, id: number): void {
+    const word = (units << 3) | (moreFragments ? 1 : 0)
     this.view.setUint8(6, FRAGMENT)
     this.view.setUint16(40, this.#protocol << 8)
-    this.view.setUint16(42, (units << 3) | (moreFragments ? 1 : 0))
+    this.view.setUint16(42, word)
     this.view.setUint32(44, id)
     this.length = BYTES
   }

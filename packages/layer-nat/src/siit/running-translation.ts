@@ -2,7 +2,6 @@ import { Batch, type Context, type IpPacket, parseAddress, type Service, Spare }
 import type { DropCounts } from '../drop-counts.ts'
 import { nameOf } from '../egress.ts'
 import type { Exhaustion } from '../exhaustion.ts'
-import { IpIds } from '../ip-ids.ts'
 import { metricsOf, type NatMetric } from '../metrics.ts'
 import type { RunningLayer } from '../nat-layer.ts'
 import { type Neighbours, RunningNat } from '../running-nat.ts'
@@ -37,7 +36,7 @@ export class RunningTranslation implements RunningLayer {
       return nameOf(hosts.pin(bytes))
     })
     const names = new Names(hosts, plan.isOutside6)
-    const translation = plan.translation(hosts, settings, new IpIds(random))
+    const translation = plan.translation(hosts, settings)
     const count = (reason: string, packets: number): void => {
       this.#drops.add(reason, packets)
       drop(reason, packets)
@@ -131,6 +130,7 @@ function named(settings: NatSettings, names: Names): NatSettings {
     egress: { ...egress, nameOf: (owner) => names.owner(owner) },
     flowLog: names.log(flowLog),
     portBlockLog: names.log(portBlockLog),
+    hasIds: false,
   }
 }
 

@@ -1,5 +1,4 @@
 import { type IpPacket, onesComplementSum, parseIp } from '@millrace/core'
-import type { IpIds } from '../ip-ids.ts'
 import { ICMP, UDP } from '../protocols.ts'
 import type { AddressCodecs } from './codec.ts'
 import { ErrorToIpv4 } from './error-to-ipv4.ts'
@@ -11,27 +10,24 @@ import { echoToIpv4, ICMPV6, icmpv6Sum, moveChecksum } from './transport-sums.ts
 export interface ToIpv4Options {
   readonly codecs: AddressCodecs
   readonly icmp: IcmpCodec
-  /**
-   * For what may be fragmented on the IPv4 side. Without them the IPv4 packet becomes an IPv6 one again: no router
-   * fragments it, and fragments of ICMP are no matter.
-   */
-  readonly ids?: IpIds
+  /** The IPv4 packet becomes an IPv6 one again: no router fragments it, and fragments of ICMP are no matter. */
+  readonly andBack?: boolean
 }
 
 /**
  * Makes IPv4 packets of IPv6 ones in place (RFC 7915 §5): header, ICMP, quoted packets and checksums. The hop limit stays:
- * it is for who forwards. What has been refused is as it was.
+ * it is for who forwards, and so is the identification of what may be fragmented. What has been refused is as it was.
  */
 export class ToIpv4 {
   readonly #codecs: AddressCodecs
-  readonly #ids: IpIds | undefined
+  readonly #andBack: boolean
   readonly #headers = new Ipv6Headers()
   readonly #errors: ErrorToIpv4
 
-  constructor({ codecs, icmp, ids }: ToIpv4Options) {
+  constructor({ codecs, icmp, andBack = false }: ToIpv4Options) {
     this.#codecs = codecs
-    this.#ids = ids
-    this.#errors = new ErrorToIpv4(codecs, icmp, ids)
+    this.#andBack = andBack
+    this.#errors = new ErrorToIpv4(codecs, icmp, andBack)
   }
 
   /** Returns why the packet is not translated, or undefined. */
@@ -51,7 +47,7 @@ export class ToIpv4 {
       if (view.getUint8(transport) < 128) return isFragment ? 'fragment-of-error' : this.#errors.translate(packet)
     }
     // The checksum of ICMPv6 has the length of the whole in it, which a fragment does not tell (RFC 7915 §1.1).
-    if (protocol === ICMPV6 && isFragment && this.#ids !== undefined) return 'fragment-of-icmp'
+    if (protocol === ICMPV6 && isFragment && !this.#andBack) return 'fragment-of-icmp'
     if (protocol === UDP && transport !== 0 && segmentSize === 0 && view.getUint16(transport + 6) === 0) {
       return 'udp-checksum-missing'
     }
@@ -68,10 +64,8 @@ export class ToIpv4 {
     const size = segmentSize > 0 ? packet.segmentHeader + segmentSize - shrunk : end - ip
     let flags = (word >> 3) | ((word & 1) === 0 ? 0 : MORE_FRAGMENTS)
     const protocol4 = protocol === ICMPV6 ? ICMP : protocol
-    const ids = this.#ids
-    let id = fragment === 0 ? 0 : view.getUint16(fragment + 6)
-    if (ids === undefined || (fragment === 0 && size > MAY_BE_FRAGMENTED)) flags |= DONT_FRAGMENT
-    else if (fragment === 0) id = ids.next(source, destination, protocol4, packet.segments)
+    const id = fragment === 0 ? 0 : view.getUint16(fragment + 6)
+    if (this.#andBack || (fragment === 0 && size > MAY_BE_FRAGMENTED)) flags |= DONT_FRAGMENT
     writeIpv4Header(view, ip, trafficClass, end - ip, id, flags, ttl, protocol4, source, destination)
     if (isFirst && protocol === ICMPV6) echoToIpv4(view, payload, pseudo)
     else if (isFirst && segmentSize === 0) {

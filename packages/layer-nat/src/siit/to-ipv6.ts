@@ -82,7 +82,8 @@ export class ToIpv6 {
       if (!echoToIpv6(view, payload, sum)) return 'icmp-type-not-translated'
     } else if (noChecksum) {
       const sum = checksum(view, payload, end - payload, pseudoHeaderSum6(writer.view, 0, UDP, end - payload))
-      view.setUint16(payload + 6, sum === 0 ? 0xffff : sum)
+      const written = sum === 0 ? 0xffff : sum
+      view.setUint16(payload + 6, written)
     } else if (isFirst && segmentSize === 0) {
       const before = onesComplementSum(view, offset + 12, 8)
       moveChecksum(view, payload, end, protocol, before, onesComplementSum(writer.view, 8, 32))

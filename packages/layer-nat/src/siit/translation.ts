@@ -1,5 +1,4 @@
 import type { IpPacket } from '@millrace/core'
-import type { IpIds } from '../ip-ids.ts'
 import type { RecordAddresses } from '../record-addresses.ts'
 import type { NatSettings } from '../settings.ts'
 import type { Hosts } from './hosts.ts'
@@ -30,6 +29,5 @@ export interface TranslationPlan {
   readonly avoid: ReadonlySet<number>
   /** What the NAT for IPv4 is told. `pin` gives an IPv6 address a number for good and returns it as an IPv4 address. */
   readonly settings: (pin: (address: string) => string) => NatSettings
-  /** `ids` are for what leaves as IPv4. */
-  translation(hosts: Hosts, settings: NatSettings, ids: IpIds): Translation
+  translation(hosts: Hosts, settings: NatSettings): Translation
 }

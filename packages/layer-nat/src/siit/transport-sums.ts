@@ -30,7 +30,8 @@ export function moveChecksum(
   const old = view.getUint16(transport + offset)
   if (protocol === UDP && old === 0) return
   const sum = updateChecksum16(old, from, to)
-  view.setUint16(transport + offset, protocol === UDP && sum === 0 ? 0xffff : sum)
+  const written = protocol === UDP && sum === 0 ? 0xffff : sum
+  view.setUint16(transport + offset, written)
 }
 
 /**

@@ -1,12 +1,26 @@
 import type { Prefix } from '@millrace/core'
+import { commonBits, firstBits, isBitSet, type Words, wordsOf } from './words.ts'
 
-/** A node of the trie: a prefix as four words (an IPv4 prefix is in the first), and what it leads to. */
-interface Node<T> {
-  readonly words: Uint32Array
+/** A node of the trie: a prefix, and what it leads to. */
+class Node<T> implements Words {
+  readonly family: 4 | 6
   readonly length: number
+  readonly w0: number
+  readonly w1: number
+  readonly w2: number
+  readonly w3: number
   value: T | undefined
   zero: Node<T> | undefined
   one: Node<T> | undefined
+
+  constructor(family: 4 | 6, { w0, w1, w2, w3 }: Words, length: number) {
+    this.family = family
+    this.length = length
+    this.w0 = w0
+    this.w1 = w1
+    this.w2 = w2
+    this.w3 = w3
+  }
 }
 
 /**
@@ -17,25 +31,31 @@ interface Node<T> {
 export class PrefixTable<T> {
   #root4: Node<T> | undefined
   #root6: Node<T> | undefined
-  readonly #prefixes = new Map<T, Map<number | string, Prefix>>()
+  /** The nodes of each value: mostly it is one, and a set of one would be larger than the rest. */
+  readonly #held = new Map<T, Node<T> | Set<Node<T>>>()
 
   insert(prefix: Prefix, value: T): void {
+    const { family, length } = prefix
     const words = wordsOf(prefix)
-    const previous = this.#exact(prefix, words)
-    if (previous !== undefined) this.#forget(previous, keyOf(prefix, words))
-    const root = prefix.family === 4 ? this.#root4 : this.#root6
-    this.#setRoot(prefix.family, insertInto(root, words, prefix.length, value))
-    const mine = this.#prefixes.get(value) ?? new Map<number | string, Prefix>()
-    this.#prefixes.set(value, mine.set(keyOf(prefix, words), prefix))
+    let node = this.#exact(family, words, length)
+    if (node === undefined) {
+      node = new Node<T>(family, words, length)
+      this.#setRoot(family, insertInto(this.#rootOf(family), node))
+    } else if (node.value !== undefined) this.#forget(node, node.value)
+    node.value = value
+    const held = this.#held.get(value)
+    if (held instanceof Set) held.add(node)
+    else this.#held.set(value, held === undefined ? node : new Set([held, node]))
   }
 
   /** Removes a prefix if it belongs to `value`. */
   remove(prefix: Prefix, value: T): boolean {
+    const { family, length } = prefix
     const words = wordsOf(prefix)
-    if (this.#exact(prefix, words) !== value) return false
-    const root = prefix.family === 4 ? this.#root4 : this.#root6
-    this.#setRoot(prefix.family, removeFrom(root, words, prefix.length))
-    this.#forget(value, keyOf(prefix, words))
+    const node = this.#exact(family, words, length)
+    if (node === undefined || node.value !== value) return false
+    this.#forget(node, value)
+    this.#setRoot(family, removeFrom(this.#rootOf(family), words, length))
     return true
   }
 
@@ -45,14 +65,20 @@ export class PrefixTable<T> {
 
   /** The prefixes that lead to `value`, in the order they came. */
   prefixesOf(value: T): readonly Prefix[] {
-    return [...(this.#prefixes.get(value)?.values() ?? [])]
+    const held = this.#held.get(value)
+    if (held === undefined) return []
+    return held instanceof Set ? Array.from(held, prefixOf) : [prefixOf(held)]
   }
 
   /** The value of the longest prefix that contains the address at `offset`. */
   lookup(family: 4 | 6, view: DataView, offset: number): T | undefined {
-    if (family === 4) return find(this.#root4, 32, view.getUint32(offset), 0, 0, 0)
-    const [w0, w1] = [view.getUint32(offset), view.getUint32(offset + 4)]
-    return find(this.#root6, 128, w0, w1, view.getUint32(offset + 8), view.getUint32(offset + 12))
+    if (family === 4) return find(this.#root4, 32, view.getInt32(offset), 0, 0, 0)
+    const [w0, w1] = [view.getInt32(offset), view.getInt32(offset + 4)]
+    return find(this.#root6, 128, w0, w1, view.getInt32(offset + 8), view.getInt32(offset + 12))
+  }
+
+  #rootOf(family: 4 | 6): Node<T> | undefined {
+    return family === 4 ? this.#root4 : this.#root6
   }
 
   #setRoot(family: 4 | 6, root: Node<T> | undefined): void {
@@ -60,18 +86,18 @@ export class PrefixTable<T> {
     else this.#root6 = root
   }
 
-  #exact(prefix: Prefix, words: Uint32Array): T | undefined {
-    let node = prefix.family === 4 ? this.#root4 : this.#root6
-    while (node !== undefined && node.length < prefix.length && commonBits(node.words, words) >= node.length) {
-      node = bitAt(words, node.length) ? node.one : node.zero
+  #exact(family: 4 | 6, words: Words, length: number): Node<T> | undefined {
+    let node = this.#rootOf(family)
+    while (node !== undefined && node.length < length && commonBits(node, words) >= node.length) {
+      node = isBitSet(words, node.length) ? node.one : node.zero
     }
-    return node?.length === prefix.length && commonBits(node.words, words) >= node.length ? node.value : undefined
+    return node?.length === length && commonBits(node, words) >= length ? node : undefined
   }
 
-  #forget(value: T, key: number | string): void {
-    const mine = this.#prefixes.get(value)
-    mine?.delete(key)
-    if (mine?.size === 0) this.#prefixes.delete(value)
+  #forget(node: Node<T>, value: T): void {
+    const held = this.#held.get(value)
+    if (held instanceof Set && held.size > 1) held.delete(node)
+    else this.#held.delete(value)
   }
 }
 
@@ -87,9 +113,9 @@ function find<T>(
   let node = root
   let found: T | undefined
   while (node !== undefined && node.length <= bits) {
-    const { words, length } = node
-    if (!agrees(words[0] as number, w0, length) || !agrees(words[1] as number, w1, length - 32)) break
-    if (!agrees(words[2] as number, w2, length - 64) || !agrees(words[3] as number, w3, length - 96)) break
+    const { length } = node
+    if (!agrees(node.w0, w0, length) || !agrees(node.w1, w1, length - 32)) break
+    if (!agrees(node.w2, w2, length - 64) || !agrees(node.w3, w3, length - 96)) break
     if (node.value !== undefined) found = node.value
     if (length === bits) break
     const word = length < 32 ? w0 : length < 64 ? w1 : length < 96 ? w2 : w3
@@ -105,66 +131,43 @@ function agrees(a: number, b: number, bits: number): boolean {
   return bits >= 32 ? difference === 0 : difference >>> (32 - bits) === 0
 }
 
-/** Cheaper than the text form: tables are filled by the hundred thousand. */
-function keyOf({ family, length }: Prefix, words: Uint32Array): number | string {
-  return family === 4 ? (words[0] as number) * 64 + length : `${words.join()}/${length}`
-}
-
-function wordsOf({ bytes }: Prefix): Uint32Array {
-  const words = new Uint32Array(4)
-  bytes.forEach((byte, i) => {
-    words[i >> 2] = ((words[i >> 2] as number) << 8) | byte
-  })
-  return words
-}
-
-function bitAt(words: Uint32Array, index: number): boolean {
-  return (((words[index >> 5] as number) >>> (31 - (index & 31))) & 1) === 1
-}
-
-function commonBits(a: Uint32Array, b: Uint32Array): number {
-  for (let i = 0; i < 4; i++) {
-    const difference = ((a[i] as number) ^ (b[i] as number)) >>> 0
-    if (difference !== 0) return i * 32 + Math.clz32(difference)
-  }
-  return 128
-}
-
-function insertInto<T>(node: Node<T> | undefined, words: Uint32Array, length: number, value: T): Node<T> {
-  const leaf: Node<T> = { words, length, value, zero: undefined, one: undefined }
+/** The tree at `node` with `leaf`, whose prefix it does not have, in it. */
+function insertInto<T>(node: Node<T> | undefined, leaf: Node<T>): Node<T> {
   if (node === undefined) return leaf
-  const common = Math.min(commonBits(node.words, words), node.length, length)
-  if (common === node.length && common === length) {
-    node.value = value
-    return node
-  }
+  const common = Math.min(commonBits(node, leaf), node.length, leaf.length)
   if (common === node.length) {
-    if (bitAt(words, common)) node.one = insertInto(node.one, words, length, value)
-    else node.zero = insertInto(node.zero, words, length, value)
+    setChild(node, leaf, insertInto(isBitSet(leaf, common) ? node.one : node.zero, leaf))
     return node
   }
-  const parent: Node<T> =
-    common === length ? leaf : { ...leaf, words: firstBits(words, common), length: common, value: undefined }
-  for (const child of common === length ? [node] : [node, leaf]) {
-    if (bitAt(child.words, common)) parent.one = child
-    else parent.zero = child
-  }
+  const parent = common === leaf.length ? leaf : new Node<T>(node.family, firstBits(leaf, common), common)
+  setChild(parent, node, node)
+  if (parent !== leaf) setChild(parent, leaf, leaf)
   return parent
 }
 
-function removeFrom<T>(node: Node<T> | undefined, words: Uint32Array, length: number): Node<T> | undefined {
+/** Puts `child` where in `parent` the way to `words` goes on. */
+function setChild<T>(parent: Node<T>, words: Words, child: Node<T>): void {
+  if (isBitSet(words, parent.length)) parent.one = child
+  else parent.zero = child
+}
+
+function removeFrom<T>(node: Node<T> | undefined, words: Words, length: number): Node<T> | undefined {
   if (node === undefined || node.length > length) return node
   if (node.length === length) node.value = undefined
-  else if (bitAt(words, node.length)) node.one = removeFrom(node.one, words, length)
+  else if (isBitSet(words, node.length)) node.one = removeFrom(node.one, words, length)
   else node.zero = removeFrom(node.zero, words, length)
   if (node.value !== undefined || (node.zero !== undefined && node.one !== undefined)) return node
   return node.zero ?? node.one
 }
 
-function firstBits(words: Uint32Array, length: number): Uint32Array {
-  const result = words.slice()
-  for (let bit = length; bit < 128; bit++) {
-    result[bit >> 5] = (result[bit >> 5] as number) & ~(1 << (31 - (bit & 31)))
+function prefixOf<T>(node: Node<T>): Prefix {
+  const bytes = new Uint8Array(node.family === 4 ? 4 : 16)
+  const view = new DataView(bytes.buffer)
+  view.setInt32(0, node.w0)
+  if (node.family === 6) {
+    view.setInt32(4, node.w1)
+    view.setInt32(8, node.w2)
+    view.setInt32(12, node.w3)
   }
-  return result
+  return { family: node.family, bytes, length: node.length }
 }

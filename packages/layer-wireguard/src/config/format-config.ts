@@ -1,6 +1,7 @@
 import { ConfigurationError, formatPrefix } from '@millrace/core'
 import { encodeKey } from '../keys.ts'
-import type { HostPort, InterfaceConfig, ParsedConfig, PeerConfig } from './config.ts'
+import type { InterfaceConfig, ParsedConfig, PeerConfig } from './config.ts'
+import { formatHostPort } from './format-host-port.ts'
 import { hasControlCharacter, nameIn, trimmed } from './text.ts'
 
 /**
@@ -55,8 +56,4 @@ function peerLines(peer: PeerConfig): readonly string[] {
     ...(endpoint === undefined ? [] : [`Endpoint = ${formatHostPort(endpoint)}`]),
     ...(persistentKeepalive === 0 ? [] : [`PersistentKeepalive = ${persistentKeepalive}`]),
   ]
-}
-
-function formatHostPort({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

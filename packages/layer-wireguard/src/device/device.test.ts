@@ -123,13 +123,12 @@ test('an initiation whose ephemeral key gives no secret with ours gets no respon
 test('a device takes 65,536 peers and no more', () => {
   const crypto: CryptoProvider = { ...nodeCrypto, sharedSecret: () => new Uint8Array(32) }
   const rig = new DeviceRig({ privateKey: PRIVATE_A, crypto })
-  const { endpoint, presharedKey } = parsePeer({ publicKey: PUBLIC_B, allowedIps: [] })
+  const nothing = parsePeer({ publicKey: PUBLIC_B, allowedIps: [] })
   const add = (number: number): void => {
     const publicKey = new Uint8Array(32)
     new DataView(publicKey.buffer).setUint32(0, number)
     const id = `peer number ${number}`
-    const nothing = { endpoint, endpointName: undefined, allowedIps: [], persistentKeepalive: 0 }
-    rig.device.addPeer({ publicKey, id, name: id, presharedKey, ...nothing })
+    rig.device.addPeer({ ...nothing, publicKey, id })
   }
   for (let i = 0; i < 65_536; i++) add(i)
   expect(() => add(65_536)).toThrow('peer peer number 65536: no more than 65536 peers')

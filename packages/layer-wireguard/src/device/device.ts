@@ -184,7 +184,7 @@ export class Device {
     if (peer?.endpointName !== name) return
     const isFirst = peer.endpoint === undefined
     peer.endpoint = address
-    if (isFirst && peer.timers.persistentKeepaliveInterval > 0) this.#transport.sendKeepalive(peer)
+    if (isFirst && peer.persistentKeepaliveInterval > 0) this.#transport.sendKeepalive(peer)
   }
 
   /** Ends its sessions at once, wipes its keys, drops what waits for it. */
@@ -193,7 +193,7 @@ export class Device {
     if (peer === undefined) return false
     this.#transport.dropStaged(peer, 'peer-removed')
     this.#forgetKeys(peer)
-    peer.timers.clear()
+    peer.clearTimers()
     peer.presharedKey.fill(0)
     peer.staticShared?.fill(0)
     return true
@@ -225,7 +225,7 @@ export class Device {
       if (peer.endpointName !== undefined && peer.endpoint === undefined) {
         this.#state.output.findEndpoint?.(peer.id, peer.endpointName, undefined)
       }
-      if (peer.timers.persistentKeepaliveInterval === 0) continue
+      if (peer.persistentKeepaliveInterval === 0) continue
       peer.timers.persistentKeepalive = this.#state.now
       this.#state.schedule(peer)
     }
@@ -237,7 +237,7 @@ export class Device {
     for (const peer of this.#peers.byId.values()) {
       this.#transport.dropStaged(peer, 'device-closed')
       this.#endSessions(peer)
-      peer.timers.clear()
+      peer.clearTimers()
     }
   }
 

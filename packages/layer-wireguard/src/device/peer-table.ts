@@ -2,6 +2,7 @@ import { ConfigurationError } from '@millrace/core'
 import type { AllowedIpTable } from '../allowed-ips/allowed-ips.ts'
 import type { ParsedPeer } from '../options.ts'
 import { MAX_PEERS } from '../proto/constants.ts'
+import type { Keypair } from './keypair.ts'
 import { PeerState } from './peer.ts'
 import type { DeviceState } from './state.ts'
 
@@ -11,10 +12,15 @@ export class PeerTable {
   readonly #state: DeviceState
   readonly #allowedIps: AllowedIpTable
   readonly #stamps = new Map<string, Uint8Array>()
+  readonly #discardKeypair: (keypair: Keypair) => void
 
   constructor(state: DeviceState, allowedIps: AllowedIpTable) {
     this.#state = state
     this.#allowedIps = allowedIps
+    this.#discardKeypair = (keypair) => {
+      state.indices.free(keypair.localIndex)
+      state.retire(keypair)
+    }
   }
 
   add(parsed: ParsedPeer): PeerState {
@@ -22,10 +28,7 @@ export class PeerTable {
     if (this.byId.has(id)) throw new ConfigurationError(`peer ${id}: there already`)
     if (this.byId.size >= MAX_PEERS) throw new ConfigurationError(`peer ${id}: no more than ${MAX_PEERS} peers`)
     if (this.isOwnKey(publicKey)) throw new ConfigurationError(`peer ${id}: that is this device's own public key`)
-    const peer = new PeerState(publicKey, id, parsed.name ?? shortName(id), (keypair) => {
-      this.#state.indices.free(keypair.localIndex)
-      this.#state.retire(keypair)
-    })
+    const peer = new PeerState(id, this.#discardKeypair)
     this.byId.set(id, peer)
     this.#configure(peer, parsed)
     return peer
@@ -93,16 +96,10 @@ export class PeerTable {
 
   /** To turn it on sends one at once, as in the kernel. */
   #setPersistentKeepalive(peer: PeerState, interval: number): void {
-    const wasOff = peer.timers.persistentKeepaliveInterval === 0
-    peer.timers.persistentKeepaliveInterval = interval
-    if (interval === 0) peer.timers.persistentKeepalive = Number.POSITIVE_INFINITY
-    else if (wasOff) {
-      peer.timers.persistentKeepalive = this.#state.now
-      this.#state.schedule(peer)
-    }
+    const wasOff = peer.persistentKeepaliveInterval === 0
+    peer.persistentKeepaliveInterval = interval
+    if (interval === 0 || !wasOff) return
+    peer.timers.persistentKeepalive = this.#state.now
+    this.#state.schedule(peer)
   }
-}
-
-function shortName(id: string): string {
-  return `${id.slice(0, 8)}…`
 }

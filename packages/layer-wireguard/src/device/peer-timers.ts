@@ -8,8 +8,6 @@ export class PeerTimers {
   zeroKeyMaterial: number = Number.POSITIVE_INFINITY
   persistentKeepalive: number = Number.POSITIVE_INFINITY
   sessionExpiry: number = Number.POSITIVE_INFINITY
-  /** Milliseconds; 0 for off. */
-  persistentKeepaliveInterval = 0
   needAnotherKeepalive = false
   handshakeAttempts = 0
   /** Whether this attempt was repeated for a cookie: it is only once. */

@@ -13,13 +13,19 @@ export interface PendingHandshake {
   readonly state: InitiatorState
 }
 
-/** Everything the device knows of one peer. Only the device changes it. */
+// All peers have them in common that have none of their own.
+const NO_KEY = new Uint8Array(32)
+const NO_TIMESTAMP = new Uint8Array(12)
+
+/**
+ * Everything the device knows of one peer. Only the device changes it. Most peers of a large device never speak: what
+ * only those need that do is made when it is first asked for.
+ */
 export class PeerState implements Peer {
-  readonly publicKey: Uint8Array
-  /** Base64. */
+  /** Its public key, base64. */
   readonly id: string
-  name: string
-  presharedKey: Uint8Array = new Uint8Array(32)
+  /** All zero stands for none (paper §5.2). */
+  presharedKey: Uint8Array = NO_KEY
   endpoint: SocketAddress | undefined
   /** What the endpoint was looked up from, if it has a name. */
   endpointName: HostPort | undefined
@@ -29,7 +35,7 @@ export class PeerState implements Peer {
   staticShared: Uint8Array | undefined
   staticSharedFor: Identity | undefined
   /** Latest TAI64N label taken from this peer. It outlives sessions. */
-  latestTimestamp: Uint8Array = new Uint8Array(12)
+  latestTimestamp: Uint8Array = NO_TIMESTAMP
   /** Clock.now when the last initiation was taken from it, and when we last sent a handshake message to it. */
   lastInitiationAt: number = Number.NEGATIVE_INFINITY
   lastSentHandshakeAt: number = Number.NEGATIVE_INFINITY
@@ -39,8 +45,8 @@ export class PeerState implements Peer {
   sentBytes = 0
   handshake: PendingHandshake | undefined
   readonly keypairs: Keypairs
-  readonly macs: MacStamper
-  readonly timers: PeerTimers = new PeerTimers()
+  /** Milliseconds; 0 for off. */
+  persistentKeepaliveInterval = 0
   /** Packets that wait for a session; held by this queue. */
   readonly staged: PeerPacket[] = []
   sentLastMinuteHandshake = false
@@ -49,17 +55,43 @@ export class PeerState implements Peer {
   /** It came by a look-up, and goes when its keys do. */
   onDemand = false
   removed = false
+  #name: string | undefined
+  #macs: MacStamper | undefined
+  #timers: PeerTimers | undefined
+
+  get name(): string {
+    return this.#name ?? `${this.id.slice(0, 8)}…`
+  }
+
+  set name(name: string) {
+    this.#name = name
+  }
+
+  get publicKey(): Uint8Array {
+    return Buffer.from(this.id, 'base64')
+  }
+
+  get macs(): MacStamper {
+    this.#macs ??= new MacStamper(this.publicKey)
+    return this.#macs
+  }
+
+  get timers(): PeerTimers {
+    this.#timers ??= new PeerTimers()
+    return this.#timers
+  }
 
   /** The source for a datagram to it, unless the wire has found it to be of no more use. */
   get source(): LocalAddress | undefined {
     return this.local?.usable ? this.local : undefined
   }
 
-  constructor(publicKey: Uint8Array, id: string, name: string, discardKeypair: (keypair: Keypair) => void) {
-    this.publicKey = publicKey
+  constructor(id: string, discardKeypair: (keypair: Keypair) => void) {
     this.id = id
-    this.name = name
-    this.macs = new MacStamper(publicKey)
     this.keypairs = new Keypairs(discardKeypair)
+  }
+
+  clearTimers(): void {
+    this.#timers?.clear()
   }
 }

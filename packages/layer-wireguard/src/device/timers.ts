@@ -141,7 +141,7 @@ export class Timers {
       // Set again before it is sent: it may not get as far as the wire.
       timers.persistentKeepalive = OFF
       this.#traversed(peer)
-      if (timers.persistentKeepaliveInterval > 0) this.#actions.sendKeepalive(peer)
+      if (peer.persistentKeepaliveInterval > 0) this.#actions.sendKeepalive(peer)
     }
     if (timers.sessionExpiry <= now) {
       timers.sessionExpiry = OFF
@@ -180,9 +180,9 @@ export class Timers {
 
   /** Any authenticated packet, in or out, puts the persistent keepalive off. */
   #traversed(peer: PeerState): void {
-    const { timers } = peer
-    if (timers.persistentKeepaliveInterval === 0) return
-    timers.persistentKeepalive = this.#state.now + timers.persistentKeepaliveInterval
+    const interval = peer.persistentKeepaliveInterval
+    if (interval === 0) return
+    peer.timers.persistentKeepalive = this.#state.now + interval
     this.#state.schedule(peer)
   }
 
