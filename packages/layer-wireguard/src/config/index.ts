@@ -1,4 +1,5 @@
 export type { HostPort, InterfaceAddress, InterfaceConfig, ParsedConfig, PeerConfig } from './config.ts'
 export { EndpointResolver, type EndpointResolverOptions, type Lookup } from './endpoint-resolver.ts'
 export { formatConfig } from './format-config.ts'
+export { formatHostPort } from './format-host-port.ts'
 export { parseConfig } from './parse-config.ts'

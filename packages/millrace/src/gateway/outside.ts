@@ -1,6 +1,6 @@
 import { EnvironmentError, parseAddress, parsePrefix, parseSocketAddress, prefixContains } from '@millrace/core'
+import { formatHostPort } from '@millrace/layer-wireguard'
 import type { HostRoute } from '@millrace/native'
-import { formatEndpoint } from '../format-endpoint.ts'
 import { parsePublicHost } from '../state/public-host.ts'
 import type { Host } from './host.ts'
 import type { Plan } from './plan.ts'
@@ -21,7 +21,7 @@ export function outerInterface({ outer, egress }: Plan, host: Host): string {
 export function publicEndpoint({ public: chosen, listenPort }: Plan, host: Host): string {
   if (chosen !== undefined) {
     const { host: name, port } = parsePublicHost(chosen, '--public')
-    return formatEndpoint({ host: name, port: port ?? listenPort })
+    return formatHostPort({ host: name, port: port ?? listenPort })
   }
   const route = defaultRoute(host)
   const address =
@@ -31,7 +31,7 @@ export function publicEndpoint({ public: chosen, listenPort }: Plan, host: Host)
       'no default route tells under which address clients reach this gateway: name it with --public HOST',
     )
   }
-  return formatEndpoint({ host: address, port: listenPort })
+  return formatHostPort({ host: address, port: listenPort })
 }
 
 /** The address that the world sees; in kernel mode that of the outer interface, undefined if it has none. */

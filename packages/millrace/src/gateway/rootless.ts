@@ -1,5 +1,5 @@
 import { ConfigurationError, EnvironmentError, type Gateway, type RunningStack } from '@millrace/core'
-import { formatEndpoint } from '../format-endpoint.ts'
+import { formatHostPort } from '@millrace/layer-wireguard'
 import { parsePublicHost } from '../state/public-host.ts'
 import type { GatewayState } from '../state/state.ts'
 import { canBind, sourceAddress } from './bound-address.ts'
@@ -54,7 +54,7 @@ async function egressAddresses({ egress }: Plan): Promise<readonly string[]> {
 
 async function endpointOf({ public: chosen, listenPort }: Plan): Promise<string> {
   const { host, port } = chosen === undefined ? await ownHost() : parsePublicHost(chosen, '--public')
-  return formatEndpoint({ host, port: port ?? listenPort })
+  return formatHostPort({ host, port: port ?? listenPort })
 }
 
 async function ownHost(): Promise<{ readonly host: string; readonly port?: number }> {

@@ -1,6 +1,5 @@
 import { type Clock, ConfigurationError, EnvironmentError } from '@millrace/core'
-import type { HostPort } from '@millrace/layer-wireguard'
-import { formatEndpoint } from '../format-endpoint.ts'
+import { formatHostPort, type HostPort } from '@millrace/layer-wireguard'
 import { codeOf } from './dial.ts'
 import { forwardTcp } from './forward-tcp.ts'
 import { forwardUdp } from './forward-udp.ts'
@@ -84,7 +83,7 @@ function openingsOf({ flags, users, outside, inside, clock }: ProxyOptions): rea
 }
 
 function explained(error: unknown, { option, listen }: Opened): unknown {
-  const where = `--${option}: ${formatEndpoint(listen)}`
+  const where = `--${option}: ${formatHostPort(listen)}`
   switch (codeOf(error)) {
     case 'EADDRINUSE':
       return new EnvironmentError(`${where} is in use already; choose another port`)

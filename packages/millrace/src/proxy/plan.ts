@@ -1,7 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { ConfigurationError } from '@millrace/core'
-import type { HostPort } from '@millrace/layer-wireguard'
-import { formatEndpoint } from '../format-endpoint.ts'
+import { formatHostPort, type HostPort } from '@millrace/layer-wireguard'
 import { readDestination, readListen, unexpected } from './read-endpoint.ts'
 
 /** A port at one end of the tunnel that stands for one at the other. */
@@ -66,7 +65,7 @@ export function checkProxyFlags(flags: ProxyFlags): void {
   for (const [option, listen] of [['--socks5', socks5] as const, ['--http', http] as const]) {
     if (listen === undefined || isLoopback(listen.host)) continue
     throw new ConfigurationError(
-      `${option}: ${formatEndpoint(listen)} would let other machines into the tunnel: ` +
+      `${option}: ${formatHostPort(listen)} would let other machines into the tunnel: ` +
         'ask them for a password with --auth FILE, or say --open',
     )
   }

@@ -1,4 +1,4 @@
-import { formatEndpoint } from '../format-endpoint.ts'
+import { formatHostPort } from '@millrace/layer-wireguard'
 import type { Opened } from './open-proxy.ts'
 
 /** A running proxy, as it is told to people and programs. */
@@ -37,19 +37,19 @@ export function describeProxy({ opened, addresses, dns }: ProxyPresentation): ob
     listeners: opened.map(({ option, protocol, listen, to }) => ({
       option,
       protocol,
-      listen: formatEndpoint(listen),
-      ...(to === undefined ? {} : { to: formatEndpoint(to) }),
+      listen: formatHostPort(listen),
+      ...(to === undefined ? {} : { to: formatHostPort(to) }),
     })),
   }
 }
 
 function rowOf({ option, protocol, listen, to }: Opened, addresses: readonly string[]): readonly [string, string] {
   if (option === 'socks5')
-    return [`SOCKS5  ${formatEndpoint(listen)}`, `curl --socks5-hostname ${formatEndpoint(listen)} URL`]
-  if (option === 'http') return [`HTTP    ${formatEndpoint(listen)}`, `curl -x http://${formatEndpoint(listen)} URL`]
+    return [`SOCKS5  ${formatHostPort(listen)}`, `curl --socks5-hostname ${formatHostPort(listen)} URL`]
+  if (option === 'http') return [`HTTP    ${formatHostPort(listen)}`, `curl -x http://${formatHostPort(listen)} URL`]
   const isAny = listen.host === '::'
-  const place = isAny ? addresses.map((host) => formatEndpoint({ ...listen, host })).join(', ') : formatEndpoint(listen)
-  const target = to === undefined ? '' : formatEndpoint(to)
+  const place = isAny ? addresses.map((host) => formatHostPort({ ...listen, host })).join(', ') : formatHostPort(listen)
+  const target = to === undefined ? '' : formatHostPort(to)
   return option === 'forward'
     ? [`${protocol.toUpperCase()}     ${place}`, `to ${target} in the tunnel`]
     : [`${protocol.toUpperCase()}     ${place} in the tunnel`, `to ${target}`]

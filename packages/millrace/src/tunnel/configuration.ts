@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { ConfigurationError, parseAddress } from '@millrace/core'
 import {
+  formatHostPort,
   type ParsedConfig,
   type PeerOptions,
   parseConfig,
   type WireguardLayer,
   wireguard,
 } from '@millrace/layer-wireguard'
-import { formatEndpoint } from '../format-endpoint.ts'
 
 /** A tunnel as a program writes it. */
 export interface TunnelOptions {
@@ -72,7 +72,7 @@ function planOf(config: ParsedConfig): TunnelPlan {
   const layer = wireguard(config)
   const endpoints = new Map<string, string>()
   for (const { publicKey, endpoint } of config.peers) {
-    if (endpoint !== undefined) endpoints.set(Buffer.from(publicKey).toString('base64'), formatEndpoint(endpoint))
+    if (endpoint !== undefined) endpoints.set(Buffer.from(publicKey).toString('base64'), formatHostPort(endpoint))
   }
   return {
     wireguard: layer,
