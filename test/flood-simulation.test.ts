@@ -22,7 +22,8 @@ const NEW_CLIENT_AT = 119.5 * SECOND
 const WARM_AT = 119 * SECOND
 const FLOOD_TO = 122 * SECOND
 const END = FLOOD_TO + SECOND
-const HEAP_GROWTH = 4 << 20
+/** 48 bytes a message: less than the smallest thing that could be kept of each. It is 1 to 4 MiB, however many come. */
+const HEAP_GROWTH = 8 << 20
 /** Each in turn under load is looked at no further. */
 const NAMES_OF_DROPS = [
   'handshake-queue-full',
