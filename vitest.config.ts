@@ -30,7 +30,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'isolated',
-          include: ['test/**/*.test.ts', 'examples/**/*.test.ts', ...wholeProcess],
+          include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
           exclude,
         },
       },
@@ -43,6 +43,11 @@ export default defineConfig({
           exclude: [...exclude, ...wholeProcess],
           isolate: false,
         },
+      },
+      {
+        extends: true,
+        // Last, for projects go in the order of their names: some measure themselves against threads that want a core.
+        test: { name: 'whole process', include: wholeProcess, exclude },
       },
     ],
   },

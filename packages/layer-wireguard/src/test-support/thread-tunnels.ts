@@ -23,6 +23,9 @@ export interface Setup {
 }
 
 /** A gateway with threads and two peers without, in memory, on one virtual clock. */
+/** Some ten seconds: a worker may have to wait for a core. */
+const TURNS = 5_000_000
+
 export class Tunnels {
   readonly clock: VirtualClock = new VirtualClock()
   readonly host = new SuperHost()
@@ -99,7 +102,7 @@ export class Tunnels {
   /** Turns of the event loop, with next to no virtual time, until something is so. */
   async until(isSo: () => boolean): Promise<void> {
     for (let turn = 0; !isSo(); turn++) {
-      if (turn === 500_000) throw new Error(`it never came: ${JSON.stringify(this.drops())}`)
+      if (turn === TURNS) throw new Error(`it never came: ${JSON.stringify(this.drops())}`)
       this.clock.advance(0.001)
       await new Promise((resolve) => setImmediate(resolve))
     }
