@@ -22,10 +22,10 @@ export interface Setup {
   readonly bindings?: readonly ReturnType<typeof bind>[]
 }
 
-/** A gateway with threads and two peers without, in memory, on one virtual clock. */
 /** Some ten seconds: a worker may have to wait for a core. */
 const TURNS = 5_000_000
 
+/** A gateway with threads and two peers without, in memory, on one virtual clock. */
 export class Tunnels {
   readonly clock: VirtualClock = new VirtualClock()
   readonly host = new SuperHost()
