@@ -9,7 +9,7 @@ export class Waiter {
   readonly #onReady = (): void => this.#ready()
 
   /**
-   * `look` is called when a wait has ended, mostly because something can be read. The descriptors, 31 at most, are to be
+   * `look` is called when a wait has ended, mostly because something can be read. The descriptors are to be
    * closed by who opened them, after `stop`. Throws an EnvironmentError where the system has no descriptors left.
    */
   constructor(system: SystemCalls, descriptors: readonly number[], look: () => void) {

@@ -97,7 +97,7 @@ export class NativeSocket implements BoundSocket, Interfaces {
     this.trains = set(this.#system, this.fd, SOL_UDP, UDP_GRO, 1) >= 0
   }
 
-  /** Whether they do for now; otherwise the kernel takes them apart before it looks at them. */
+  /** Whether trains come in as they are. Otherwise the kernel takes them apart, before its filter sees them. */
   letTrainsIn(may: boolean): void {
     set(this.#system, this.fd, SOL_UDP, UDP_GRO, may ? 1 : 0)
   }

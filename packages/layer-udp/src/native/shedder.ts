@@ -23,7 +23,7 @@ const EVERYWHERE: readonly Aggregate[] = [
 const PREFIXES = 2 * AGGREGATES
 /** If such a part of what fills a buffer comes from elsewhere, it is not known any more where the flood comes from. */
 const MUCH = 1 / 2
-/** For so many milliseconds it is known otherwise. */
+/** Else it is sought again after so many milliseconds. */
 const KNOWN = 5000
 /** Such a part of what can be dealt with may come from elsewhere: so much of a flood is overlooked. */
 const OVERLOOKED = 1 / 4
